@@ -1,0 +1,1 @@
+"""The builder: eats plans, makes executables."""

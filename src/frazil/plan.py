@@ -1,0 +1,80 @@
+"""What front-ends make and the builder consumes. Pure records; this file does no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from frazil.distribution import PythonDistribution
+    from frazil.resources.collection import Collection
+
+APPLICATION_DIRECTORY: Final = "app"
+"""Where the application stands below the mount."""
+
+
+class EntryKind(Enum):
+    """How an entry point starts."""
+
+    SCRIPT = "script"
+    """As ``python FILE`` does: ``__spec__`` is None."""
+    MODULE = "module"
+    """As ``python -m NAME`` does."""
+    FUNCTION = "function"
+    """As a console script does: import, call, ``sys.exit`` with the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """What runs. ``target`` is a path below the mount (script), a module name, or ``package.module:function``."""
+
+    name: str
+    kind: EntryKind
+    target: str
+
+
+class LinkMode(Enum):
+    """How libpython comes into the executable."""
+
+    AUTO = "auto"
+    STATIC = "static"
+    SHARED = "shared"
+
+
+class StandardLibrary(Enum):
+    """How much of the standard library goes in."""
+
+    USED = "used"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterConfig:
+    """How the interpreter inside the executable behaves."""
+
+    optimize: int = 0
+    honour_environment: bool = False
+    """Whether ``PYTHON*`` variables count."""
+    import_site: bool = False
+    self_exec_application: bool = False
+    """Whether starting ``sys.executable`` always starts the application (``docs/spec/launcher.md``, "Modes")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One executable, described. ``include`` and ``exclude`` are module names, ``pkg.*`` meaning everything below."""
+
+    name: str
+    distribution: PythonDistribution
+    collection: Collection
+    """The application and third-party code; the standard library and the system's libraries are added by the builder."""
+    entries: tuple[EntryPoint, ...]
+    link: LinkMode = LinkMode.AUTO
+    stdlib: StandardLibrary = StandardLibrary.USED
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    with_source: bool = True
+    interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    extra_paths: tuple[str, ...] = ()
+    """More ``sys.path`` entries below the mount, from ``.pth`` files."""

@@ -1,0 +1,1 @@
+"""Resources: what can go into an executable, and where it comes from."""
