@@ -1,0 +1,50 @@
+"""The two ports of a build beside the plan: the machine it runs on, and what it tells when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from frazil.cache import ContentCache
+    from frazil.plan import LinkMode
+
+
+def _silent(_step: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a build happens. ``progress`` is told the name of each step as it begins."""
+
+    cache: ContentCache
+    output: Path
+    progress: Callable[[str], None] = _silent
+
+
+@dataclass(frozen=True, slots=True)
+class GlibcFloor:
+    """The oldest glibc that the executable runs on, such as ``2.34``, and the file that asks for it."""
+
+    version: str
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was built. Sizes in bytes, times in seconds."""
+
+    path: Path
+    size: int
+    sizes: Mapping[str, int]
+    """Bytes in the image by owner, and ``launcher``."""
+    modules: int
+    timings: tuple[tuple[str, float], ...]
+    glibc: GlibcFloor
+    link: LinkMode
+    link_reason: str
+    warnings: tuple[str, ...] = field(default=())
