@@ -1,0 +1,276 @@
+/* The Python-facing part of the launcher: from the image's settings to a running interpreter, and the entry's exit code.
+ *
+ * The start is a list of small steps with one point, "interpreter ready, entry not yet run", at which nothing about this
+ * process has been kept but what frazil_runtime.boot.set_process can set again. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "memfs.h"
+#include "module.h"
+
+#define PREFIX FRAZIL_MOUNT
+
+static const char *setting(const frazil_core *core, const char *name)
+{
+    const char *value = icecube_setting(core->image, name);
+
+    return value ? value : "";
+}
+
+static bool is_set(const frazil_core *core, const char *name)
+{
+    return strcmp(setting(core, name), "1") == 0;
+}
+
+/* -- frozen table ----------------------------------------------------------------------------------------------------- */
+
+#define BOOT_MODULES_AT_MOST 16
+static struct _frozen frozen_table[BOOT_MODULES_AT_MOST + 1];
+static char frozen_names[BOOT_MODULES_AT_MOST][64];
+
+/* Put the boot modules into CPython's table, their code straight from the mapping. CPython searches the table linearly on every
+ * import, so it holds only what is needed before the importer stands. */
+static bool fill_frozen_table(const frazil_core *core)
+{
+    static const char *const boot[] = {"encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime",
+        "frazil_runtime.boot", "frazil_runtime.importer"};
+    int count = 0;
+
+    for (size_t i = 0; i < sizeof boot / sizeof *boot; i++) {
+        icecube_module module;
+        icecube_node code;
+        icecube_error error;
+        struct _frozen *entry = &frozen_table[count];
+        icecube_status status = icecube_find_module(core->image, boot[i], strlen(boot[i]), &module, &error);
+
+        if (status == ICECUBE_ABSENT)
+            continue;
+        if (status != ICECUBE_FOUND || icecube_node_at(core->image, module.code_node, &code, &error) != ICECUBE_FOUND
+            || icecube_verify(core->image, &code, &error) != ICECUBE_FOUND) {
+            core->damaged(boot[i], &error);
+            return false;
+        }
+        if (code.stored_size <= ICECUBE_PYC_HEADER_SIZE || code.stored_size > INT_MAX)
+            continue;
+        snprintf(frozen_names[count], sizeof *frozen_names, "%s", boot[i]);
+        entry->name = frozen_names[count];
+        entry->code = code.data + ICECUBE_PYC_HEADER_SIZE;
+        entry->size = (int)(code.stored_size - ICECUBE_PYC_HEADER_SIZE);
+        entry->is_package = (module.flags & ICECUBE_MODULE_PACKAGE) != 0;
+        count++;
+    }
+    PyImport_FrozenModules = frozen_table;
+    return true;
+}
+
+/* -- configuration ---------------------------------------------------------------------------------------------------- */
+
+static PyStatus preinitialize(const frazil_core *core)
+{
+    PyPreConfig config;
+    bool application = core->mode != FRAZIL_INTERPRETER;
+
+    PyPreConfig_InitPythonConfig(&config);
+    config.isolated = application;
+    config.use_environment = is_set(core, "environment");
+    /* Coercion would change LC_CTYPE in the environment of our children. UTF-8 mode does for the C locale what it is for. */
+    config.coerce_c_locale = 0;
+    config.parse_argv = !application;
+    return application ? Py_PreInitialize(&config) : Py_PreInitializeFromBytesArgs(&config, core->argc, core->argv);
+}
+
+static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value)
+{
+    return PyConfig_SetBytesString(config, field, value);
+}
+
+static PyStatus set_paths(const frazil_core *core, PyConfig *config)
+{
+    char path[PATH_MAX], stdlib[64];
+    const char *entry = setting(core, "path");
+    PyStatus status = PyStatus_Ok();
+
+    snprintf(stdlib, sizeof stdlib, PREFIX "/lib/python%s", setting(core, "python"));
+    const struct {
+        wchar_t **field;
+        const char *value;
+    } strings[] = {
+        {&config->executable, core->executable},
+        {&config->base_executable, core->executable},
+        {&config->prefix, PREFIX},
+        {&config->exec_prefix, PREFIX},
+        {&config->base_prefix, PREFIX},
+        {&config->base_exec_prefix, PREFIX},
+        {&config->home, PREFIX},
+        {&config->platlibdir, "lib"},
+        {&config->stdlib_dir, stdlib},
+    };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings && !PyStatus_Exception(status); i++)
+        status = set_string(config, strings[i].field, strings[i].value);
+
+    config->module_search_paths_set = 1;
+    while (*entry && !PyStatus_Exception(status)) {
+        size_t length = strcspn(entry, ":");
+        wchar_t *wide;
+
+        snprintf(path, sizeof path, PREFIX "/%.*s", (int)length, entry);
+        wide = Py_DecodeLocale(path, NULL);
+        if (!wide)
+            return PyStatus_NoMemory();
+        status = PyWideStringList_Append(&config->module_search_paths, wide);
+        PyMem_RawFree(wide);
+        entry += length + (entry[length] == ':');
+    }
+    return status;
+}
+
+static PyStatus initialize(const frazil_core *core)
+{
+    PyConfig config;
+    PyStatus status;
+    bool application = core->mode != FRAZIL_INTERPRETER;
+
+    PyConfig_InitPythonConfig(&config);
+    if (application) {
+        config.isolated = 1;
+        config.safe_path = 1;
+        config.user_site_directory = 0;
+        config.parse_argv = 0;
+    } else {
+        config.user_site_directory = 0;
+    }
+    config.use_environment = is_set(core, "environment");
+    config.site_import = is_set(core, "site");
+    config.write_bytecode = 0;
+    config.pathconfig_warnings = 0;
+    config.use_frozen_modules = 1;
+    config.optimization_level = atoi(setting(core, "optimize"));
+    if (core->debug_import)
+        config.import_time = 1;
+
+    status = PyConfig_SetBytesArgv(&config, core->argc, core->argv);
+    if (!PyStatus_Exception(status))
+        status = set_paths(core, &config);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return status;
+}
+
+/* -- running ---------------------------------------------------------------------------------------------------------- */
+
+static PyObject *call_boot(const char *function, const char *format, ...)
+{
+    PyObject *boot = PyImport_ImportModule("frazil_runtime.boot");
+    PyObject *callable = boot ? PyObject_GetAttrString(boot, function) : NULL;
+    PyObject *arguments = NULL, *result = NULL;
+    va_list values;
+
+    va_start(values, format);
+    if (callable)
+        arguments = Py_VaBuildValue(format, values);
+    va_end(values);
+    if (arguments)
+        result = PyObject_CallObject(callable, arguments);
+    Py_XDECREF(arguments);
+    Py_XDECREF(callable);
+    Py_XDECREF(boot);
+    return result;
+}
+
+/* Run the code of the chosen entry in __main__, from C, so that tracebacks start with the program's own frames. */
+static PyObject *run_entry(const frazil_core *core)
+{
+    char name[64];
+    const char *module, *kind;
+    PyObject *code, *dictionary, *result;
+
+    snprintf(name, sizeof name, "entry.%d.module", core->entry);
+    module = setting(core, name);
+    snprintf(name, sizeof name, "entry.%d.kind", core->entry);
+    kind = setting(core, name);
+
+    code = call_boot("prepare_main", "(ss)", module, kind);
+    if (!code)
+        return NULL;
+    dictionary = PyModule_GetDict(PyImport_AddModule("__main__"));
+    Py_INCREF(dictionary);
+    result = PyEval_EvalCode(code, dictionary, dictionary);
+    Py_DECREF(dictionary);
+    Py_DECREF(code);
+    return result;
+}
+
+/* What the shell expects of a program that Ctrl-C ended: death by SIGINT, as CPython's main program does it. */
+static int die_by_sigint(void)
+{
+    PyOS_setsig(SIGINT, SIG_DFL);
+    kill(getpid(), SIGINT);
+    return 128 + SIGINT;
+}
+
+static int finish(PyObject *result)
+{
+    bool interrupted = false;
+    int code = 0;
+
+    if (!result) {
+        interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+        PyErr_Print(); /* SystemExit ends the process in here, with finalization */
+        code = 1;
+    }
+    Py_XDECREF(result);
+    if (Py_FinalizeEx() < 0)
+        code = 120; /* as CPython: the streams could not be flushed */
+    return interrupted ? die_by_sigint() : code;
+}
+
+static int failed(const frazil_core *core, PyStatus status)
+{
+    if (PyStatus_IsExit(status))
+        return status.exitcode;
+    fprintf(stderr, "%s: Python cannot start: %s%s%s\n", core->name, status.func ? status.func : "", status.func ? ": " : "",
+        status.err_msg ? status.err_msg : "unknown error");
+    return FRAZIL_EXIT_DAMAGED;
+}
+
+int frazil_embed_main(const frazil_core *core)
+{
+    PyStatus status;
+    PyObject *result;
+
+    if (!fill_frozen_table(core))
+        return FRAZIL_EXIT_DAMAGED;
+    frazil_module_register(core);
+    status = preinitialize(core);
+    if (!PyStatus_Exception(status))
+        status = initialize(core);
+    if (PyStatus_Exception(status))
+        return failed(core, status);
+    core->step("interpreter");
+
+    result = call_boot("install", "()");
+    if (!result)
+        return finish(NULL);
+    Py_DECREF(result);
+    core->step("importer");
+
+    /* Interpreter ready, entry not yet run. */
+    result = call_boot("set_process", "()");
+    if (!result)
+        return finish(NULL);
+    Py_DECREF(result);
+    core->step("entry");
+
+    if (core->mode == FRAZIL_INTERPRETER)
+        return Py_RunMain();
+    if (core->mode == FRAZIL_MULTIPROCESSING)
+        return finish(call_boot("run_multiprocessing_child", "()"));
+    return finish(run_entry(core));
+}

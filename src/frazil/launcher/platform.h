@@ -1,0 +1,18 @@
+/* What depends on the operating system, the processor and the C library. One .c file for each platform. */
+#ifndef FRAZIL_PLATFORM_H
+#define FRAZIL_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The segment that holds the image; false when the program has none. Needs no file and no /proc. */
+bool frazil_platform_image(const void **base, size_t *size);
+
+/* The absolute path of the running executable with links resolved, also when it was deleted; "" when it cannot be known. */
+void frazil_platform_executable(char *path, size_t size);
+
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t frazil_platform_now(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* Linux with glibc (or another ELF C library) on 64 bits. */
+#define _GNU_SOURCE
+#include "platform.h"
+
+#include <elf.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <time.h>
+#include <unistd.h>
+
+/* docs/spec/launcher.md, "The executable" */
+#define IMAGE_ADDRESS 0x2000000000UL
+
+bool frazil_platform_image(const void **base, size_t *size)
+{
+    const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    unsigned long count = getauxval(AT_PHNUM);
+
+    for (unsigned long i = 0; header && i < count; i++)
+        if (header[i].p_type == PT_LOAD && header[i].p_vaddr == IMAGE_ADDRESS) {
+            *base = (const void *)IMAGE_ADDRESS;
+            *size = header[i].p_memsz;
+            return true;
+        }
+    return false;
+}
+
+void frazil_platform_executable(char *path, size_t size)
+{
+    static const char deleted[] = " (deleted)";
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    const char *started_as;
+
+    if (length > 0) {
+        path[length] = '\0';
+        /* Linux marks the name of a file that is gone. A file whose name ends like this exists under it. */
+        if ((size_t)length > sizeof deleted && strcmp(path + length - (sizeof deleted - 1), deleted) == 0
+            && access(path, F_OK) != 0)
+            path[length - (ssize_t)(sizeof deleted - 1)] = '\0';
+        return;
+    }
+    /* No /proc: what execve was given, which the kernel hands over. */
+    path[0] = '\0';
+    started_as = (const char *)getauxval(AT_EXECFN);
+    if (started_as && size >= PATH_MAX && !realpath(started_as, path))
+        path[0] = '\0';
+}
+
+uint64_t frazil_platform_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,80 @@
+"""The run-time's part of the start (``docs/spec/launcher.md``, "The start"); the launcher calls these functions in order.
+
+This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import _frazil
+
+from frazil_runtime.importer import ImageFinder, spec_from_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+
+def install() -> None:
+    """Install the finder, and what ``site`` gives to programs that call ``exit()``."""
+    sys.meta_path.insert(0, ImageFinder)
+    sys.frozen = True  # type: ignore[attr-defined]  # the mark by which programs know a frozen executable
+    for name in ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__):
+        _adopt(name)
+    if not sys.flags.no_site:
+        return
+    import _sitebuiltins
+    import builtins
+
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.help = _sitebuiltins._Helper()  # noqa: SLF001 - what site itself does
+
+
+def _adopt(name: str) -> None:
+    """Give a module that was frozen for the start the spec that it would have, had the finder been there."""
+    record = _frazil.record(name)
+    module = sys.modules.get(name)
+    if record is None or module is None:
+        return
+    spec = spec_from_record(name, record)
+    vars(module).update(__spec__=spec, __loader__=spec.loader, __file__=spec.origin, __cached__=spec.cached)
+    if spec.submodule_search_locations is not None:
+        module.__path__ = spec.submodule_search_locations
+
+
+def set_process() -> None:
+    """Set all that Python keeps of this process. May run again, in another process that continues this one."""
+    sys.executable, argv = _frazil.process()
+    sys._base_executable = sys.executable  # type: ignore[attr-defined]  # noqa: SLF001 - venv looks at it
+    sys.orig_argv = argv
+    if sys.flags.isolated:
+        sys.argv = argv.copy()
+
+
+def prepare_main(name: str, kind: str) -> CodeType:
+    """Make ``__main__`` ready for the entry with that module record; its code.
+
+    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does.
+    """
+    record = _frazil.record(name)
+    if record is None:
+        msg = f"this executable is damaged: it holds no module {name!r}"
+        raise ImportError(msg)
+    spec = spec_from_record(name if kind == "module" else "__main__", record)
+    # What CPython leaves in __main__ of a script has no spec and no __cached__.
+    main: dict[str, object] = {"__file__": spec.origin, "__loader__": spec.loader, "__cached__": None}
+    if kind == "module":
+        main |= {"__spec__": spec, "__cached__": spec.cached, "__package__": spec.parent}
+        if spec.parent:
+            __import__(spec.parent)
+    vars(sys.modules["__main__"]).update(main)
+    return _frazil.load_code(record[4])
+
+
+def run_multiprocessing_child() -> None:
+    """Run as a child that ``multiprocessing`` started."""
+    from multiprocessing.spawn import freeze_support
+
+    freeze_support()

@@ -1,0 +1,83 @@
+"""The finder: a shortcut from a module's name to its code in the image.
+
+memfs makes the image's tree a real installation: importlib's own PathFinder finds every module in it, with nothing of ours
+in the way. The finder answers the same question from an index, and only where the answer is sure to be the same: when the
+search along ``sys.path`` or ``__path__`` reaches the module's directory before any directory that the image does not know.
+Otherwise it says None and PathFinder searches.
+
+This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded.
+"""
+
+from __future__ import annotations
+
+import _frozen_importlib
+import _frozen_importlib_external
+import sys
+
+import _frazil
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+
+PACKAGE = 0x0001
+EXTENSION = 0x0002
+
+_find = _frazil.find
+_load_code = _frazil.load_code
+
+
+class ImageLoader(_frozen_importlib_external.SourceFileLoader):
+    """Loads a module whose source stands in memfs; the code comes from the image."""
+
+    def __init__(self, name: str, path: str, code: int) -> None:
+        self.name = name
+        self.path = path
+        self._code = code
+
+    def get_code(self, _fullname: str) -> CodeType:
+        """The module's code. ImportError: the image is damaged."""
+        return _load_code(self._code)
+
+
+class SourcelessImageLoader(_frozen_importlib_external.SourcelessFileLoader):
+    """Loads a module of which there is only bytecode."""
+
+    def __init__(self, name: str, path: str, code: int) -> None:
+        self.name = name
+        self.path = path
+        self._code = code
+
+    def get_code(self, _fullname: str) -> CodeType:
+        """The module's code. ImportError: the image is damaged."""
+        return _load_code(self._code)
+
+
+def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> ModuleSpec:
+    """The spec of a module that the image has a record of."""
+    flags, file, cached, directory, code = record
+    loader: ImageLoader | SourcelessImageLoader | _frozen_importlib_external.ExtensionFileLoader
+    if flags & EXTENSION:
+        loader = _frozen_importlib_external.ExtensionFileLoader(fullname, file)
+    elif file == cached:
+        loader = SourcelessImageLoader(fullname, file, code)
+    else:
+        loader = ImageLoader(fullname, file, code)
+    spec = _frozen_importlib.ModuleSpec(fullname, loader, origin=file, is_package=bool(flags & PACKAGE))
+    spec.has_location = True
+    spec.cached = cached
+    if spec.submodule_search_locations is not None:
+        spec.submodule_search_locations.append(directory)
+    return spec
+
+
+class ImageFinder:
+    """The meta path finder; stands first on ``sys.meta_path``."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module's spec if the image is sure to be what the search comes to, else None."""
+        record = _find(fullname, sys.path if path is None else path)
+        return None if record is None else spec_from_record(fullname, record)
