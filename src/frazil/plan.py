@@ -78,3 +78,5 @@ class Plan:
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
     extra_paths: tuple[str, ...] = ()
     """More ``sys.path`` entries below the mount, from ``.pth`` files."""
+    warnings: tuple[str, ...] = ()
+    """What the front-end could not settle, a line each."""
