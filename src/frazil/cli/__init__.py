@@ -1,1 +1,1 @@
-"""The command line: one verb a file; parsing, printing and exit codes only here."""
+"""The command line, one verb a file: parsing, printing and exit codes only."""

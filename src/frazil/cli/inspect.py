@@ -1,0 +1,111 @@
+"""``frazil inspect``: list what is inside an executable."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from frazil.cli import screen
+from frazil.cli.options import CONTEXT
+
+if TYPE_CHECKING:
+    from frazil.inspection import Inspection
+
+BIGGEST: Final = 10
+"""So many of the largest files are listed."""
+
+EPILOG: Final = """\b
+Examples:
+  frazil inspect dist/hello
+  frazil inspect dist/hello --verify
+  frazil inspect dist/hello --json | jq .sizes
+"""
+
+
+def _as_json(found: Inspection, *, verified: bool) -> dict[str, Any]:
+    return {
+        "path": str(found.path),
+        "size": found.size,
+        "image_size": found.image_size,
+        "verified": verified,
+        "settings": dict(found.settings),
+        "entries": [asdict(entry) for entry in found.entries],
+        "sizes": dict(found.sizes),
+        "modules": [asdict(module) for module in found.modules],
+        "files": [asdict(file) for file in found.files],
+    }
+
+
+def _head(found: Inspection, *, verified: bool) -> None:
+    settings = found.settings
+    screen.heading(f"{found.path}  {screen.size_text(found.size)}")
+    rows: list[tuple[str, str]] = []
+    if "name" in settings:
+        rows.append(("name", settings["name"]))
+    rows += [("entry", f"{entry.name}: {entry.kind} {entry.module}") for entry in found.entries]
+    python = settings.get("python.full", settings.get("python", "unknown"))
+    rows.append(("python", f"{python}, {settings.get('link', 'unknown')} link, optimize {settings.get('optimize', '0')}"))
+    rows.append(("runs on", f"{settings.get('platform', 'unknown')}, glibc {settings.get('glibc', 'unknown')} or later"))
+    rows.append(("frazil", settings.get("frazil", "unknown")))
+    extensions = sum(module.extension for module in found.modules)
+    sources = sum(module.has_source for module in found.modules)
+    sourceless = len(found.modules) - extensions - sources
+    rows.append(
+        ("modules", f"{len(found.modules)}: {sources} with source, {sourceless} bytecode only, {extensions} extension modules")
+    )
+    kinds = Counter(file.kind for file in found.files)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
+    rows.append(("files", f"{len(found.files)}: {counts}" if counts else "0"))
+    if verified:
+        rows.append(("verified", "the SHA-256 and every record hold"))
+    screen.table(rows)
+
+
+def _parts(found: Inspection) -> None:
+    files = Counter(file.owner for file in found.files)
+    screen.line()
+    screen.heading("Sizes")
+    screen.table(
+        [
+            (screen.owner_text(owner), screen.size_text(size), f"{files[owner]} files" if files[owner] else "")
+            for owner, size in found.sizes.items()
+        ],
+        right=frozenset({1, 2}),
+    )
+    screen.line()
+    screen.heading("Biggest files")
+    biggest = sorted(found.files, key=lambda file: (-file.size, file.path))[:BIGGEST]
+    screen.table([(screen.size_text(file.size), file.path) for file in biggest], right=frozenset({0}))
+
+
+@click.command("inspect", short_help="List what is inside an executable.", epilog=EPILOG, context_settings=CONTEXT)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--verify", "verify_wanted", is_flag=True, help="Check the SHA-256 and every record; exit 1 when damaged.")
+@click.option("--files", "files_wanted", is_flag=True, help="List every file with its size and owner.")
+@click.option("--modules", "modules_wanted", is_flag=True, help="List every module with its file.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print everything as JSON.")
+def command(file: Path, *, verify_wanted: bool, files_wanted: bool, modules_wanted: bool, json_wanted: bool) -> None:
+    """List what is inside FILE, an executable that frazil built or a bare image."""
+    from frazil.inspection import inspect, open_image, verify  # noqa: PLC0415 - --help reads nothing
+
+    image = open_image(file)
+    if verify_wanted:
+        verify(file, image)
+    found = inspect(file, image)
+    if json_wanted:
+        click.echo(json.dumps(_as_json(found, verified=verify_wanted), indent=2))
+        return
+    if not (files_wanted or modules_wanted):
+        _head(found, verified=verify_wanted)
+        _parts(found)
+        return
+    if files_wanted:
+        rows = [(screen.size_text(one.size), screen.owner_text(one.owner), one.kind, one.path) for one in found.files]
+        screen.table(rows, right=frozenset({0}), indent="")
+    if modules_wanted:
+        screen.table([(one.name, screen.owner_text(one.owner), one.file) for one in found.modules], indent="")

@@ -1,0 +1,177 @@
+"""The options that ``build`` and ``run`` share, and the plans that they ask for."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from frazil.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from frazil.cache import ContentCache
+    from frazil.distribution import PythonDistribution
+    from frazil.plan import Plan
+
+_Function = TypeVar("_Function", bound="Callable[..., object]")
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+"""Settings of every verb: ``-h`` asks for help too."""
+
+_DECORATORS = (
+    click.option("--name", metavar="NAME", help="The program's name. Default: that of SOURCE."),
+    click.option(
+        "--python",
+        metavar="PATH|ARCHIVE|URL",
+        help="The Python to build with: an interpreter or a python-build-standalone archive. Default: frazil's own.",
+    ),
+    click.option("--sha256", metavar="HEX", help="The digest that the archive must have; needed for a URL."),
+    click.option(
+        "--link",
+        type=click.Choice(["auto", "static", "shared"]),
+        default="auto",
+        show_default=True,
+        help="How libpython comes in: static starts fastest, auto takes it where it can.",
+    ),
+    click.option("--venv", metavar="DIR", help="Take dependencies from this virtual environment."),
+    click.option("--with", "requirements", multiple=True, metavar="REQ", help="One more requirement, such as 'rich>=13'."),
+    click.option("--include", multiple=True, metavar="MODULE", help="One more module; pkg.* means everything below pkg."),
+    click.option("--exclude", multiple=True, metavar="MODULE", help="Leave this module out; pkg.* likewise."),
+    click.option(
+        "--include-data",
+        multiple=True,
+        metavar="SRC=DEST",
+        help="One more file or directory, and where it stands beside the application.",
+    ),
+    click.option(
+        "--stdlib",
+        type=click.Choice(["used", "all"]),
+        default="used",
+        show_default=True,
+        help="Standard library: what is reached, or all of it.",
+    ),
+    click.option(
+        "--optimize",
+        type=click.Choice(["0", "1", "2"]),
+        default="0",
+        show_default=True,
+        help="Bytecode as with -O (1: no assert) or -OO (2: no docstrings either).",
+    ),
+    click.option("--no-source", is_flag=True, help="Bytecode only: smaller, but tracebacks show no lines."),
+    click.option("--multicall", is_flag=True, help="All console scripts of a project in one file, told apart by its name."),
+    click.option("--environment", is_flag=True, help="Let PYTHON* variables count in the executable."),
+    click.option("--site", is_flag=True, help="Import site at start."),
+    click.option(
+        "--self-exec",
+        type=click.Choice(["python", "application"]),
+        default="python",
+        show_default=True,
+        help="What sys.executable is to the program's own child processes.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What the command line says about a build, as it was written."""
+
+    source: str
+    name: str | None
+    python: str | None
+    sha256: str | None
+    link: str
+    venv: str | None
+    requirements: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    include_data: tuple[str, ...]
+    stdlib: str
+    optimize: str
+    no_source: bool
+    multicall: bool
+    environment: bool
+    site: bool
+    self_exec: str
+
+
+def build_options(function: _Function) -> _Function:
+    """Declare SOURCE's options on a command; it passes them to ``BuildOptions(source=..., **options)``."""
+    for decorate in reversed(_DECORATORS):
+        function = decorate(function)
+    return function
+
+
+def gather(source: str, options: dict[str, Any]) -> BuildOptions:
+    """The options as a record."""
+    return BuildOptions(source=source, **options)
+
+
+def is_archive(python: str) -> bool:
+    """Whether ``--python`` names an archive rather than an interpreter."""
+    return "://" in python or python.endswith((".tar.gz", ".tgz", ".tar.zst"))
+
+
+def distribution_of(python: str | None, sha256: str | None, cache: ContentCache) -> PythonDistribution:
+    """The Python that ``--python`` and ``--sha256`` name; the running one when they name none."""
+    from frazil import distribution  # noqa: PLC0415 - a build's imports are none of --help's business
+
+    if sha256 is not None and (python is None or not is_archive(python)):
+        raise UsageError("--sha256 is the digest of an archive, and --python names none")
+    if python is None:
+        return distribution.running(cache)
+    if is_archive(python):
+        from frazil import distribution_archive  # noqa: PLC0415 - few builds need it
+
+        if "://" in python and sha256 is None:
+            raise UsageError(
+                "a Python that is downloaded needs its digest",
+                where=python,
+                remedy="Give it with --sha256; publishers list it beside the archive.",
+            )
+        return distribution_archive.unpack(python, sha256, cache)
+    return distribution.describe(_interpreter(python), cache)
+
+
+def _interpreter(python: str) -> Path:
+    """A path as it stands, a bare command name (``python3.12``) through PATH; a directory is an installation or environment."""
+    if "/" not in python and not Path(python).exists():
+        found = shutil.which(python)
+        if found is None:
+            raise UsageError("no such interpreter on PATH", where=python, remedy="Give --python a path.")
+        return Path(found)
+    path = Path(python)
+    return path / "bin" / "python3" if path.is_dir() else path
+
+
+def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:
+    """The plans that the options ask for; FrazilError for what cannot be."""
+    from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
+    from frazil.config.source import plans  # noqa: PLC0415 - see above
+    from frazil.plan import InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
+
+    interpreter = InterpreterConfig(
+        optimize=int(options.optimize),
+        honour_environment=options.environment,
+        import_site=options.site,
+        self_exec_application=options.self_exec == "application",
+    )
+    asked = SourceOptions(
+        source=options.source,
+        name=options.name,
+        venv=None if options.venv is None else Path(options.venv),
+        requirements=options.requirements,
+        include=options.include,
+        exclude=options.exclude,
+        include_data=options.include_data,
+        multicall=options.multicall,
+        link=LinkMode(options.link),
+        stdlib=StandardLibrary(options.stdlib),
+        with_source=not options.no_source,
+        interpreter=interpreter,
+    )
+    return plans(asked, distribution_of(options.python, options.sha256, cache), cache)

@@ -1,0 +1,158 @@
+"""``frazil run``: build through the caches, then become the program.
+
+The executable is kept in the cache under a key made of the plan: names, options and, for each file, its identity and times.
+A second run of an unchanged application therefore builds nothing. Executables that nobody ran for a while are dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from frazil.cli.options import CONTEXT, build_options, gather, plans_of
+from frazil.errors import HostError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from frazil.cache import ContentCache
+    from frazil.plan import Plan
+
+KIND: Final = "run"
+"""The kind of these entries in the cache."""
+KEPT_SECONDS: Final = 14 * 24 * 3600
+"""An executable that was not run for so long is dropped when another is built."""
+
+EPILOG: Final = """\b
+Examples:
+  frazil run hello.py
+  frazil run hello.py -- --name you
+  frazil run . --script hello-admin -- --verbose
+"""
+
+
+def _identity(path: Path) -> str:
+    """What changes when a file changes."""
+    try:
+        state = path.stat()
+    except OSError:
+        return f"{path} is not there"
+    return f"{path} {state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+
+
+def _described(value: object) -> Iterator[str | bytes]:
+    """A plan's fields and resources as parts of a key, in a defined order."""
+    from frazil.resources.collection import Collection  # noqa: PLC0415 - --help does not build
+
+    if isinstance(value, Path):
+        yield _identity(value)
+    elif isinstance(value, bytes):
+        yield value
+    elif is_dataclass(value):
+        yield type(value).__name__
+        for field in fields(value):
+            yield field.name
+            yield from _described(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        yield f"{len(value)} pairs"
+        for name in sorted(value, key=repr):
+            yield from _described(name)
+            yield from _described(value[name])
+    elif isinstance(value, Collection | Sequence) and not isinstance(value, str):
+        yield f"{len(value)} items"
+        for item in value:
+            yield from _described(item)
+    elif isinstance(value, AbstractSet):
+        yield f"{len(value)} members"
+        yield from sorted(map(repr, value))
+    else:
+        yield repr(value)
+
+
+def _tool_files() -> Iterator[Path]:
+    """What makes executables: our own files, and the list of the system's libraries."""
+    above = Path(__file__).resolve().parents[2]
+    for package in ("frazil", "frazil_runtime", "icecube"):
+        for pattern in ("*.py", "*.[ch]"):
+            yield from sorted((above / package).rglob(pattern))
+    yield Path("/etc/ld.so.cache")
+
+
+def key_of(plan: Plan) -> str:
+    """A digest of everything that the executable is made of."""
+    from frazil import __version__  # noqa: PLC0415 - --help does not build
+    from frazil.cache import digest  # noqa: PLC0415 - likewise
+
+    return digest(__version__, *map(_identity, _tool_files()), *_described(plan))
+
+
+def _chosen(plans: Sequence[Plan], script: str | None) -> Plan:
+    names = ", ".join(plan.name for plan in plans)
+    if script is not None:
+        for plan in plans:
+            if plan.name == script:
+                return plan
+        raise UsageError(f"there is no program {script!r} here", remedy=f"These are here: {names}.")
+    if len(plans) > 1:
+        raise UsageError("several programs are here", remedy=f"Choose one with --script: {names}.")
+    return plans[0]
+
+
+def _drop_stale(cache: ContentCache, now: float) -> None:
+    for entry in (cache.root / KIND).glob("*/*"):
+        with contextlib.suppress(OSError):
+            if entry.is_dir() and entry.stat().st_mtime < now - KEPT_SECONDS:
+                shutil.rmtree(entry)
+
+
+def _executable(plan: Plan, cache: ContentCache) -> Path:
+    """The plan's executable, from the cache or built into it."""
+    from frazil.builder.build import build  # noqa: PLC0415 - a second run does not build
+    from frazil.builder.host import Host  # noqa: PLC0415 - likewise
+
+    def make(place: Path) -> None:
+        place.mkdir()
+        build(plan, Host(cache, place / plan.name))
+        _drop_stale(cache, time.time())
+
+    key = key_of(plan)
+    entry = cache.entry(KIND, key, make)
+    if not (entry / plan.name).exists():  # a cleaner of old files took it
+        cache.discard(KIND, key)
+        entry = cache.entry(KIND, key, make)
+    with contextlib.suppress(OSError):
+        os.utime(entry)
+    return entry / plan.name
+
+
+@click.command("run", short_help="Build an application through the caches and run it.", epilog=EPILOG, context_settings=CONTEXT)
+@click.argument("source")
+@click.argument("arguments", metavar="[-- ARGS...]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--script", metavar="NAME", help="Which console script of a project to run.")
+@build_options
+def command(source: str, arguments: tuple[str, ...], script: str | None, **options: Any) -> None:
+    """Build SOURCE through the caches and run it with ARGS; the exit code is the program's."""
+    from frazil.cache import default_cache  # noqa: PLC0415 - --help needs none
+
+    cache = default_cache()
+    executable = _executable(_chosen(plans_of(gather(source, options), cache), script), cache)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execv(executable, [str(executable), *arguments])  # noqa: S606 - becoming the program is the point
+    except OSError as error:
+        raise HostError(
+            f"the program cannot be started: {error.strerror or error}",
+            where=executable,
+            remedy="Is the cache on a file system mounted noexec? FRAZIL_CACHE_DIR names another directory.",
+        ) from error
