@@ -1,10 +1,11 @@
 """The run-time's part of the start (``docs/spec/launcher.md``, "The start"); the launcher calls these functions in order.
 
-This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded.
+This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded, and no future
+statement, which would import a module.
 """
 
-from __future__ import annotations
-
+import _frozen_importlib_external
+import gc
 import sys
 
 import _frazil
@@ -13,23 +14,52 @@ from frazil_runtime.importer import ImageFinder, spec_from_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import zipimport
     from types import CodeType
 
 
+MOUNT = "/memfs:/"
+_EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__)
+
+
 def install() -> None:
-    """Install the finder, and what ``site`` gives to programs that call ``exit()``."""
+    """Make imports work: ``sys.path``, the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
+    settings = _frazil.settings()
+    sys.path[:] = [MOUNT + entry for entry in settings["path"].split(":")]
     sys.meta_path.insert(0, ImageFinder)
+    if "zipimport" not in sys.modules:
+        sys.path_hooks.insert(0, _zip_hook)
     sys.frozen = True  # type: ignore[attr-defined]  # the mark by which programs know a frozen executable
-    for name in ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__):
+    for name in _EARLY:
         _adopt(name)
-    if not sys.flags.no_site:
-        return
+    if settings.get("site") == "1":
+        import site
+
+        site.main()
+    else:
+        _add_exit()
+    # What stands now lives as long as the process: the collector need not look at it, least of all three times at exit.
+    gc.freeze()
+
+
+def _add_exit() -> None:
+    """Those built-ins of ``site`` that scripts use."""
     import _sitebuiltins
     import builtins
 
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()  # noqa: SLF001 - what site itself does
+
+
+def _zip_hook(path: str) -> "zipimport.zipimporter":
+    """Stand in for ``zipimport.zipimporter`` until a path entry is no directory; only then import it."""
+    if _frozen_importlib_external._path_isdir(path):  # type: ignore[attr-defined]  # noqa: SLF001 - os may not be imported
+        raise ImportError
+    import zipimport
+
+    sys.path_hooks[sys.path_hooks.index(_zip_hook)] = zipimport.zipimporter
+    return zipimport.zipimporter(path)
 
 
 def _adopt(name: str) -> None:
@@ -53,7 +83,7 @@ def set_process() -> None:
         sys.argv = argv.copy()
 
 
-def prepare_main(name: str, kind: str) -> CodeType:
+def prepare_main(name: str, kind: str) -> "CodeType":
     """Make ``__main__`` ready for the entry with that module record; its code.
 
     ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does.

@@ -5,10 +5,9 @@ in the way. The finder answers the same question from an index, and only where t
 search along ``sys.path`` or ``__path__`` reaches the module's directory before any directory that the image does not know.
 Otherwise it says None and PathFinder searches.
 
-This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded.
+This file runs before any module can be imported from a file: it uses only what ``importlib`` has loaded, and no future
+statement, which would import a module.
 """
-
-from __future__ import annotations
 
 import _frozen_importlib
 import _frozen_importlib_external
@@ -37,7 +36,7 @@ class ImageLoader(_frozen_importlib_external.SourceFileLoader):
         self.path = path
         self._code = code
 
-    def get_code(self, _fullname: str) -> CodeType:
+    def get_code(self, _fullname: str) -> "CodeType":
         """The module's code. ImportError: the image is damaged."""
         return _load_code(self._code)
 
@@ -50,12 +49,12 @@ class SourcelessImageLoader(_frozen_importlib_external.SourcelessFileLoader):
         self.path = path
         self._code = code
 
-    def get_code(self, _fullname: str) -> CodeType:
+    def get_code(self, _fullname: str) -> "CodeType":
         """The module's code. ImportError: the image is damaged."""
         return _load_code(self._code)
 
 
-def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> ModuleSpec:
+def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> "ModuleSpec":
     """The spec of a module that the image has a record of."""
     flags, file, cached, directory, code = record
     loader: ImageLoader | SourcelessImageLoader | _frozen_importlib_external.ExtensionFileLoader
@@ -77,7 +76,9 @@ class ImageFinder:
     """The meta path finder; stands first on ``sys.meta_path``."""
 
     @staticmethod
-    def find_spec(fullname: str, path: Sequence[str] | None = None, _target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        fullname: str, path: "Sequence[str] | None" = None, _target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """The module's spec if the image is sure to be what the search comes to, else None."""
         record = _find(fullname, sys.path if path is None else path)
         return None if record is None else spec_from_record(fullname, record)

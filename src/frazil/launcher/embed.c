@@ -90,10 +90,12 @@ static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value)
     return PyConfig_SetBytesString(config, field, value);
 }
 
+/* CPython's getpath runs whatever is set beforehand, but what is set it does not compute. `home` keeps it from looking for
+ * pyvenv.cfg and landmark files around the executable; it must not hold a colon, which would split it. sys.path is empty until
+ * the importer stands: what is needed before is frozen. */
 static PyStatus set_paths(const frazil_core *core, PyConfig *config)
 {
-    char path[PATH_MAX], stdlib[64];
-    const char *entry = setting(core, "path");
+    char stdlib[64];
     PyStatus status = PyStatus_Ok();
 
     snprintf(stdlib, sizeof stdlib, PREFIX "/lib/python%s", setting(core, "python"));
@@ -107,27 +109,39 @@ static PyStatus set_paths(const frazil_core *core, PyConfig *config)
         {&config->exec_prefix, PREFIX},
         {&config->base_prefix, PREFIX},
         {&config->base_exec_prefix, PREFIX},
-        {&config->home, PREFIX},
+        {&config->home, "/memfs"},
         {&config->platlibdir, "lib"},
         {&config->stdlib_dir, stdlib},
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && !PyStatus_Exception(status); i++)
         status = set_string(config, strings[i].field, strings[i].value);
-
     config->module_search_paths_set = 1;
-    while (*entry && !PyStatus_Exception(status)) {
-        size_t length = strcspn(entry, ":");
-        wchar_t *wide;
-
-        snprintf(path, sizeof path, PREFIX "/%.*s", (int)length, entry);
-        wide = Py_DecodeLocale(path, NULL);
-        if (!wide)
-            return PyStatus_NoMemory();
-        status = PyWideStringList_Append(&config->module_search_paths, wide);
-        PyMem_RawFree(wide);
-        entry += length + (entry[length] == ':');
-    }
     return status;
+}
+
+/* Initialising imports zipimport, which imports time, which opens the time zone file; the program may need neither. As long as
+ * CPython lets initialisation stop in the middle (it goes on by _Py_InitializeMain until 3.13), zipimport is kept out, and
+ * frazil_runtime.boot imports it when a path entry asks for it. */
+static PyStatus initialize_without_zipimport(PyConfig *config)
+{
+#if PY_VERSION_HEX < 0x030E0000
+    PyStatus status;
+    PyObject *modules;
+
+    config->_init_main = 0;
+    status = Py_InitializeFromConfig(config);
+    if (PyStatus_Exception(status))
+        return status;
+    modules = PyImport_GetModuleDict();
+    if (PyDict_SetItemString(modules, "zipimport", Py_None) < 0)
+        return PyStatus_NoMemory();
+    status = _Py_InitializeMain();
+    if (!PyStatus_Exception(status) && PyDict_DelItemString(modules, "zipimport") < 0)
+        return PyStatus_Error("sys.modules has lost zipimport");
+    return status;
+#else
+    return Py_InitializeFromConfig(config);
+#endif
 }
 
 static PyStatus initialize(const frazil_core *core)
@@ -146,7 +160,7 @@ static PyStatus initialize(const frazil_core *core)
         config.user_site_directory = 0;
     }
     config.use_environment = is_set(core, "environment");
-    config.site_import = is_set(core, "site");
+    config.site_import = 0; /* frazil_runtime.boot imports site when asked to: sys.path is not set before */
     config.write_bytecode = 0;
     config.pathconfig_warnings = 0;
     config.use_frozen_modules = 1;
@@ -158,7 +172,7 @@ static PyStatus initialize(const frazil_core *core)
     if (!PyStatus_Exception(status))
         status = set_paths(core, &config);
     if (!PyStatus_Exception(status))
-        status = Py_InitializeFromConfig(&config);
+        status = initialize_without_zipimport(&config);
     PyConfig_Clear(&config);
     return status;
 }
