@@ -21,6 +21,18 @@ _NODE = struct.Struct(layout.struct_format(layout.NODE))
 _MODULE = struct.Struct(layout.struct_format(layout.MODULE))
 
 
+def _offset_of(fields: tuple[layout.Field, ...], name: str) -> int:
+    names = [field.name for field in fields]
+    return struct.calcsize(layout.struct_format(fields[: names.index(name)]))
+
+
+_PATH_HASH = _offset_of(layout.NODE, "path_hash")
+_NAME_HASH = _offset_of(layout.MODULE, "name_hash")
+_DIGEST = _offset_of(layout.HEADER, "digest")
+_SETTINGS_CRC = _offset_of(layout.HEADER, "settings_crc")
+_HEADER_CRC = _offset_of(layout.HEADER, "header_crc")
+
+
 class Header(NamedTuple):
     """The header's fields, in the order of the specification."""
 
@@ -85,6 +97,18 @@ def _check_region(header: Header, name: str, offset: int, size: int, alignment: 
     if offset % alignment:
         msg = f"the {name} is not aligned to {alignment} bytes"
         raise IcecubeError(msg, offset)
+
+
+def _stands_in_tree(index: int, path: bytes, base: int, parent: int, mode: int, first: int, children: int) -> bool:
+    """Whether a record's place holds: breadth first, so no directory can contain itself and no walk is endless."""
+    is_directory = mode & layout.MODE_TYPE == layout.MODE_DIRECTORY
+    if is_directory and children and first <= index:
+        return False
+    if not index:
+        return is_directory and not (parent or path or base)
+    if not (parent < index and base < len(path) <= layout.MAX_PATH) or b"\0" in path:
+        return False
+    return not base or path[base - 1 : base] == b"/"
 
 
 class Image:
@@ -156,12 +180,17 @@ class Image:
         if encoding != layout.ENCODING_RAW or reserved:
             msg = f"{path!r} is stored in an encoding that this reader does not know"
             raise IcecubeError(msg, at)
+        if not _stands_in_tree(index, path, base, parent, mode, data_offset, stored):
+            msg = f"{path!r} has no proper place in the tree"
+            raise IcecubeError(msg, at)
         if mode & layout.MODE_TYPE == layout.MODE_DIRECTORY:
-            fits = data_offset <= self.header.node_count and stored <= self.header.node_count - data_offset
+            count = self.header.node_count
+            fits = data_offset <= count and stored <= count - data_offset and not size and not data_crc
         else:
             end = self.header.image_size
             fits = self.header.data_offset <= data_offset <= end and stored <= end - data_offset and size == stored
-        if not fits or base > path_length or parent >= self.header.node_count:
+            fits = fits and mode & layout.MODE_TYPE in {layout.MODE_FILE, layout.MODE_SYMLINK}
+        if not fits:
             msg = f"the content of {path!r} lies outside the image"
             raise IcecubeError(msg, at)
         text = path.decode("utf-8", "surrogateescape")
@@ -187,14 +216,19 @@ class Image:
             yield number - 1
             slot = (slot + 1) & (buckets - 1)
 
+    def _claims(self, value: int, at: int) -> bool:
+        """Whether a record claims that hash, to pass by others cheaply; its checksum is verified once it is the one."""
+        return struct.unpack_from("<I", self._data, at) == (value,)
+
     def find(self, path: str) -> Node | None:
         """The node at ``path`` (relative to the mount, normal form), or None. Links are not followed."""
-        wanted = path.encode("utf-8", "surrogateescape")
+        wanted = zlib.crc32(path.encode("utf-8", "surrogateescape"))
         header = self.header
-        for number in self._probe(zlib.crc32(wanted), header.path_index_offset, header.path_buckets, header.node_count):
-            node = self.node(number)
-            if node.path == path:
-                return node
+        for number in self._probe(wanted, header.path_index_offset, header.path_buckets, header.node_count):
+            if self._claims(wanted, header.nodes_offset + number * _NODE.size + _PATH_HASH):
+                node = self.node(number)
+                if node.path == path:
+                    return node
         return None
 
     def module(self, index: int) -> ModuleRecord:
@@ -223,9 +257,10 @@ class Image:
         header = self.header
         wanted = zlib.crc32(name.encode("utf-8", "surrogateescape"))
         for number in self._probe(wanted, header.module_index_offset, header.module_buckets, header.module_count):
-            record = self.module(number)
-            if record.name == name:
-                return record
+            if self._claims(wanted, header.modules_offset + number * _MODULE.size + _NAME_HASH):
+                record = self.module(number)
+                if record.name == name:
+                    return record
         return None
 
     def data(self, node: Node) -> memoryview:
@@ -250,14 +285,15 @@ class Image:
         if len(parts) % 2:
             msg = "the settings are damaged: a name has no value"
             raise IcecubeError(msg, header.settings_offset)
-        return dict(zip(parts[::2], parts[1::2], strict=True))
+        # Of two settings with one name, which no writer makes, the first counts, as it does in C.
+        return dict(zip(reversed(parts[::2]), reversed(parts[1::2]), strict=True))
 
     def verify(self) -> None:
         """Check the digest and every record; IcecubeError says what does not hold."""
         size = self.header.image_size
-        digest = hashlib.sha256(self._data[: _HEADER.size - 40 - 4 - 4 - 32])
-        digest.update(bytes(32))
-        digest.update(self._data[_HEADER.size - 48 : _HEADER.size - 4])
+        digest = hashlib.sha256(self._data[:_DIGEST])
+        digest.update(bytes(_SETTINGS_CRC - _DIGEST))
+        digest.update(self._data[_SETTINGS_CRC:_HEADER_CRC])
         digest.update(bytes(4))
         digest.update(self._data[_HEADER.size : size])
         if digest.digest() != self.header.digest:

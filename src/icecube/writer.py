@@ -203,6 +203,10 @@ def write(
 
 def _sorted_modules(modules: Iterable[Module]) -> list[Module]:
     ordered = sorted(modules, key=lambda module: module.name.encode())
+    for module in ordered:
+        if not 0 < len(module.name.encode()) <= layout.MAX_PATH or "\0" in module.name:
+            msg = f"no name for a module: {module.name[:80]!r}"
+            raise ValueError(msg)
     for one, other in itertools.pairwise(ordered):
         if one.name == other.name:
             msg = f"module used twice: {one.name!r}"
@@ -215,14 +219,20 @@ def _pack_modules(modules: list[Module], nodes: list[_Node], names: bytearray) -
     records = bytearray()
     hashes = []
     form = struct.Struct(layout.struct_format(layout.MODULE[:-1]))
+
+    def numbered(module: Module, path: str, *, directory: bool) -> int:
+        number = by_path.get(path)
+        if number is None or (nodes[number].mode & layout.MODE_TYPE == layout.MODE_DIRECTORY) != directory:
+            what = "directory" if directory else "file"
+            msg = f"module {module.name!r} names a path that is no {what} of the image: {path!r}"
+            raise ValueError(msg)
+        return number
+
     for module in modules:
         name = module.name.encode()
-        try:
-            file_node, dir_node = by_path[module.file], by_path[module.directory]
-            code_node = layout.NO_NODE if module.code is None else by_path[module.code]
-        except KeyError as error:
-            msg = f"module {module.name!r} names a path that is not in the image: {error.args[0]!r}"
-            raise ValueError(msg) from None
+        file_node = numbered(module, module.file, directory=False)
+        dir_node = numbered(module, module.directory, directory=True)
+        code_node = layout.NO_NODE if module.code is None else numbered(module, module.code, directory=False)
         flags = layout.MODULE_PACKAGE * module.package | layout.MODULE_EXTENSION * module.extension
         flags |= layout.MODULE_BOOT * module.boot
         hashes.append(zlib.crc32(name))

@@ -104,12 +104,40 @@ static const char *checked_name(const icecube *image, const void *record, size_t
     return name;
 }
 
+/* Whether a record's place in the tree holds: breadth first, so no directory can contain itself and no walk is endless. */
+static bool stands_in_tree(const icecube_node_record *record, uint32_t index, const char *path)
+{
+    bool is_directory = (record->mode & ICECUBE_MODE_TYPE) == ICECUBE_MODE_DIRECTORY;
+
+    if (is_directory && record->stored_size != 0 && record->data_offset <= index)
+        return false;
+    if (index == 0)
+        return is_directory && record->parent == 0 && record->path_length == 0 && record->base_offset == 0;
+    return record->parent < index && record->base_offset < record->path_length && record->path_length <= ICECUBE_MAX_PATH
+        && (record->base_offset == 0 || path[record->base_offset - 1] == '/') && !memchr(path, '\0', record->path_length);
+}
+
+/* Whether a record's content lies where it may: nodes for a directory, bytes of the data for others. */
+static bool content_fits(const icecube_header_record *h, const icecube_node_record *record)
+{
+    switch (record->mode & ICECUBE_MODE_TYPE) {
+    case ICECUBE_MODE_DIRECTORY:
+        return record->data_offset <= h->node_count && record->stored_size <= h->node_count - record->data_offset
+            && record->size == 0 && record->data_crc == 0;
+    case ICECUBE_MODE_FILE:
+    case ICECUBE_MODE_SYMLINK:
+        return record->data_offset >= h->data_offset && record->data_offset <= h->image_size
+            && record->stored_size <= h->image_size - record->data_offset && record->size == record->stored_size;
+    default:
+        return false;
+    }
+}
+
 icecube_status icecube_node_at(const icecube *image, uint32_t index, icecube_node *node, icecube_error *error)
 {
     const icecube_header_record *h = &image->header;
     uint64_t at = h->nodes_offset + (uint64_t)index * sizeof(icecube_node_record);
     icecube_node_record record;
-    bool fits;
 
     if (index >= h->node_count)
         return damaged(error, "a record names a node that does not exist", 0);
@@ -120,6 +148,10 @@ icecube_status icecube_node_at(const icecube *image, uint32_t index, icecube_nod
         return ICECUBE_DAMAGED;
     if (record.encoding != ICECUBE_ENCODING_RAW || record.reserved != 0)
         return damaged(error, "a file is stored in an encoding that this program does not know", at);
+    if (!stands_in_tree(&record, index, node->path))
+        return damaged(error, "a file has no proper place in the tree", at);
+    if (!content_fits(h, &record))
+        return damaged(error, "the content of a file lies outside the image", at);
 
     node->index = index;
     node->parent = record.parent;
@@ -133,17 +165,12 @@ icecube_status icecube_node_at(const icecube *image, uint32_t index, icecube_nod
     node->data = NULL;
     node->stored_size = 0;
     if ((record.mode & ICECUBE_MODE_TYPE) == ICECUBE_MODE_DIRECTORY) {
-        fits = record.data_offset <= h->node_count && record.stored_size <= h->node_count - record.data_offset;
         node->first_child = (uint32_t)record.data_offset;
         node->child_count = (uint32_t)record.stored_size;
     } else {
-        fits = record.data_offset >= h->data_offset && record.data_offset <= h->image_size
-            && record.stored_size <= h->image_size - record.data_offset && record.size == record.stored_size;
         node->data = image->base + record.data_offset;
         node->stored_size = record.stored_size;
     }
-    if (!fits || record.base_offset > record.path_length || record.parent >= h->node_count)
-        return damaged(error, "the content of a file lies outside the image", at);
     return ICECUBE_FOUND;
 }
 
@@ -248,7 +275,7 @@ icecube_status icecube_find_module(
 
 icecube_status icecube_verify(const icecube *image, const icecube_node *node, icecube_error *error)
 {
-    if (frazil_crc32(0, node->data, node->stored_size) != node->data_crc)
+    if (node->data && frazil_crc32(0, node->data, node->stored_size) != node->data_crc)
         return damaged(
             error, "the content of a file is damaged: its checksum does not match", (uint64_t)(node->data - image->base));
     return ICECUBE_FOUND;

@@ -65,7 +65,7 @@ icecube_status icecube_module_at(const icecube *image, uint32_t index, icecube_m
 icecube_status icecube_find_module(
     const icecube *image, const char *name, size_t length, icecube_module *module, icecube_error *error);
 
-/* Verify the checksum of a file's or link's blob. */
+/* Verify the checksum of a file's or link's blob; a directory has none and holds. */
 icecube_status icecube_verify(const icecube *image, const icecube_node *node, icecube_error *error);
 
 /* The value of a setting (zero-terminated), or NULL. The settings were verified by icecube_open. */
