@@ -64,7 +64,7 @@ class Header(NamedTuple):
 class Node(NamedTuple):
     """One file, directory or symbolic link. ``path`` is relative to the mount; sizes are in bytes."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody wants of a record
     path: str
     parent: int
     mode: int
@@ -99,14 +99,13 @@ def _check_region(header: Header, name: str, offset: int, size: int, alignment: 
         raise IcecubeError(msg, offset)
 
 
-def _stands_in_tree(index: int, path: bytes, base: int, parent: int, mode: int, first: int, children: int) -> bool:
+def _stands_in_tree(node: Node, path: bytes, base: int) -> bool:
     """Whether a record's place holds: breadth first, so no directory can contain itself and no walk is endless."""
-    is_directory = mode & layout.MODE_TYPE == layout.MODE_DIRECTORY
-    if is_directory and children and first <= index:
+    if node.is_directory and node.stored_size and node.data_offset <= node.index:
         return False
-    if not index:
-        return is_directory and not (parent or path or base)
-    if not (parent < index and base < len(path) <= layout.MAX_PATH) or b"\0" in path:
+    if not node.index:
+        return node.is_directory and not (node.parent or path or base)
+    if not (node.parent < node.index and base < len(path) <= layout.MAX_PATH) or b"\0" in path:
         return False
     return not base or path[base - 1 : base] == b"/"
 
@@ -180,21 +179,26 @@ class Image:
         if encoding != layout.ENCODING_RAW or reserved:
             msg = f"{path!r} is stored in an encoding that this reader does not know"
             raise IcecubeError(msg, at)
-        if not _stands_in_tree(index, path, base, parent, mode, data_offset, stored):
-            msg = f"{path!r} has no proper place in the tree"
-            raise IcecubeError(msg, at)
-        if mode & layout.MODE_TYPE == layout.MODE_DIRECTORY:
-            count = self.header.node_count
-            fits = data_offset <= count and stored <= count - data_offset and not size and not data_crc
-        else:
-            end = self.header.image_size
-            fits = self.header.data_offset <= data_offset <= end and stored <= end - data_offset and size == stored
-            fits = fits and mode & layout.MODE_TYPE in {layout.MODE_FILE, layout.MODE_SYMLINK}
-        if not fits:
-            msg = f"the content of {path!r} lies outside the image"
-            raise IcecubeError(msg, at)
         text = path.decode("utf-8", "surrogateescape")
-        return Node(index, text, parent, mode, data_offset, stored, size, mtime, data_crc)
+        node = Node(index, text, parent, mode, data_offset, stored, size, mtime, data_crc)
+        if not _stands_in_tree(node, path, base):
+            msg = f"{text!r} has no proper place in the tree"
+            raise IcecubeError(msg, at)
+        if not self._content_fits(node):
+            msg = f"the content of {text!r} lies outside the image"
+            raise IcecubeError(msg, at)
+        return node
+
+    def _content_fits(self, node: Node) -> bool:
+        """Whether a record's content lies where it may: nodes for a directory, bytes of the data for others."""
+        if node.is_directory:
+            count = self.header.node_count
+            fits = node.data_offset <= count and node.stored_size <= count - node.data_offset
+            return fits and not (node.size or node.data_crc)
+        end = self.header.image_size
+        fits = self.header.data_offset <= node.data_offset <= end and node.stored_size <= end - node.data_offset
+        known = node.mode & layout.MODE_TYPE in {layout.MODE_FILE, layout.MODE_SYMLINK}
+        return fits and known and node.size == node.stored_size
 
     def nodes(self) -> Iterator[Node]:
         """All nodes, the root first."""
