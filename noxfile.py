@@ -1,0 +1,45 @@
+"""The long suites. ``nox -l`` lists them; the README's test command runs the short ones."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests", "lint"]
+
+VERSIONS = ["3.11", "3.12", "3.13"]
+
+
+@nox.session(python=VERSIONS)
+def tests(session: nox.Session) -> None:
+    """The test suite, frazil and its executables both on this version."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def targets(session: nox.Session) -> None:
+    """Everything, slow tests too, building for every supported interpreter of this machine."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "2", "--targets=all", "-m", "", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Linters, types, layers, C format, generated files."""
+    session.install("-e", ".[test,lint]")
+    session.run("bash", "tools/lint", external=True)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The C reader of images under libFuzzer for a minute."""
+    session.install("-e", ".[test]")
+    session.run("python", "fuzz/run.py", "--seconds", "60", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Start-up, build time and size against plain Python and other freezers; writes ``bench/README.md``."""
+    session.install("-e", ".[test]")
+    session.run("python", "bench/run.py", *session.posargs)

@@ -1,0 +1,55 @@
+"""A chroot that holds nothing but the C library and empty folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+# What Debian's libc6 and Fedora's glibc install; nothing else.
+GLIBC = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
+         "libresolv.so.2")  # fmt: skip
+RunIn = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _library_directory() -> Path:
+    for directory in ("/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib"):
+        if (Path(directory) / "libc.so.6").exists():
+            return Path(directory)
+    pytest.skip("the C library was not found in the usual places")
+
+
+@pytest.fixture
+def bare_root(tmp_path: Path) -> Path:
+    """A root directory with the C library, its loader, and empty tmp, proc, dev and dev/shm."""
+    root = tmp_path / "root"
+    directory = _library_directory()
+    target = root / directory.relative_to("/")
+    target.mkdir(parents=True)
+    for name in GLIBC:
+        if (directory / name).exists():
+            shutil.copy(directory / name, target / name)
+    (root / "lib64").mkdir(exist_ok=True)
+    shutil.copy("/lib64/ld-linux-x86-64.so.2", root / "lib64/ld-linux-x86-64.so.2")
+    for name in ("tmp", "proc", "dev", "dev/shm"):
+        (root / name).mkdir()
+    return root
+
+
+@pytest.fixture
+def run_in_root(bare_root: Path) -> RunIn:
+    """A function that runs an executable as ``/app`` in the bare root, with no environment but what is given."""
+    enter = ["chroot"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "chroot"]
+
+    def run(
+        executable: Path, arguments: Sequence[str] = (), env: dict[str, str] | None = None, name: str = "app"
+    ) -> subprocess.CompletedProcess[str]:
+        shutil.copy(executable, bare_root / name)
+        return subprocess.run([*enter, str(bare_root), f"/{name}", *arguments], env={"LANG": "C.UTF-8", **(env or {})},
+                              capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+
+    return run
