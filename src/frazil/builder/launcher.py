@@ -1,0 +1,250 @@
+"""Compiles and links the launcher, through the cache (``docs/spec/launcher.md``).
+
+The C sources are two pieces: the core, which knows nothing of Python, and the embedding, which needs ``Python.h``. Link mode
+``static`` makes one program of both and ``libpython*.a``; ``shared`` makes a program of the core, and a library of the
+embedding that is loaded from the image after libpython.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from frazil.builder import elf
+from frazil.builder.shared_objects import PROVIDED_BY_GLIBC, SharedObjectError, facts_of, read_facts
+from frazil.builder.toolchain import Compiler, find_compiler
+from frazil.cache import digest
+from frazil.errors import DistributionError, HostError
+from frazil.plan import LinkMode
+from frazil.resources.kinds import RUNTIME, STANDARD_LIBRARY, NativeLibrary, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from frazil.cache import ContentCache
+    from frazil.distribution import PythonDistribution
+
+SOURCES: Final = Path(__file__).parent.parent / "launcher"
+EMBEDDING_PATH: Final = "lib/libfrazil-embed.so"
+
+_PROCESSES: Final = 2
+_WARNINGS: Final = ("-Wall", "-Wextra")
+# -O2 as CPython itself. No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
+# the embedding library finds the core's functions in the program.
+_COMPILE: Final = ("-std=gnu11", "-O2", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS)
+_PROGRAM: Final = ("-fno-pie",)
+_LIBRARY: Final = ("-fPIC",)
+# ET_EXEC, so that neither the kernel nor the dynamic linker relocates anything; -rdynamic makes the interposed functions and
+# libpython's API visible to libraries; -s leaves .dynsym alone. One page of padding between segments less for each that is
+# merged: fewer mappings, faster exec.
+_LINK_PROGRAM: Final = ("-no-pie", "-rdynamic")
+_LINK_COMMON: Final = ("-s", "-Wl,--build-id=sha1", "-Wl,--hash-style=gnu", "-Wl,-O1", "-Wl,-z,lazy")
+_GLIBC_NAMES: Final = frozenset({"c", "m", "dl", "pthread", "rt", "util", "resolv"})
+_SYSTEM: Final = ("-ldl", "-lpthread", "-lm")
+_EMPTY_SOURCE: Final = "/* The program itself holds libpython: this library only bears its name. */\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """A launcher without an image."""
+
+    path: Path
+    link: LinkMode
+    """STATIC or SHARED."""
+    reason: str
+    """Why this link mode, for people; empty when it was asked for."""
+    resources: tuple[Resource, ...]
+    """What must go into the image for it."""
+    key: str
+    """A digest of everything that went into it."""
+
+
+def make_launcher(
+    distribution: PythonDistribution,
+    link: LinkMode,
+    cache: ContentCache,
+    *,
+    sources: Path = SOURCES,
+    compiler: Compiler | None = None,
+) -> Launcher:
+    """The launcher for this Python; compiled only when it is not in the cache.
+
+    Raises DistributionError when the Python lacks what the link mode needs, HostError when there is no working compiler.
+    """
+    work = _Work(distribution, compiler or find_compiler(cache), cache, sources)
+    if distribution.include is None or distribution.platform_include is None:
+        raise DistributionError(
+            f"Python {distribution.full_version} has no {'Python.h' if distribution.include is None else 'pyconfig.h'}",
+            where=distribution.executable,
+            remedy=f"Install its headers (Debian, Ubuntu: `apt install python{distribution.short_version}-dev`).",
+        )
+    if link is LinkMode.SHARED:
+        return work.shared("")
+    if link is LinkMode.STATIC:
+        return work.static("")
+    try:
+        return work.static(f"lib{_name(distribution)}.a is there")
+    except DistributionError as error:
+        if distribution.shared_library is None:
+            raise _no_libpython(distribution, f"libpython{distribution.short_version}") from error
+        return work.shared(error.problem)
+
+
+def _name(distribution: PythonDistribution) -> str:
+    return f"python{distribution.short_version}"
+
+
+def _no_libpython(distribution: PythonDistribution, what: str) -> DistributionError:
+    return DistributionError(
+        f"no {what}",
+        where=distribution.executable,
+        remedy=(
+            f"Install it (Debian, Ubuntu: `apt install python{distribution.short_version}-dev`; pyenv: "
+            f"`PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {distribution.full_version}`)."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    distribution: PythonDistribution
+    compiler: Compiler
+    cache: ContentCache
+    sources: Path
+
+    def static(self, reason: str) -> Launcher:
+        archive = self.distribution.static_library
+        if archive is None:
+            raise _no_libpython(self.distribution, f"lib{_name(self.distribution)}.a")
+        core, embedding = self._split()
+        # Whole: extension modules may use any function of the API.
+        python = ["-Wl,--whole-archive", os.fspath(archive), "-Wl,--no-whole-archive"]
+        words = [*_LINK_PROGRAM, *_LINK_COMMON]
+        libraries = _link_words(self.distribution.link_libraries)
+        stand_in = self._stand_in()
+        key = self._key("static", [*core, *embedding], [*words, *python, *libraries])
+
+        def make(path: Path) -> None:
+            objects = self._objects([(one, False) for one in core] + [(one, True) for one in embedding], _PROGRAM)
+            try:
+                self.compiler.link([*words, *map(os.fspath, objects), *python, *libraries], path)
+            except HostError as error:
+                problem = f"{archive.name} cannot be linked"
+                raise DistributionError(problem, where=archive, details=error.details) from error
+            self._check_program(path)
+
+        path = self.cache.entry("launcher", key, make)
+        return Launcher(path, LinkMode.STATIC, reason, (stand_in,), key)
+
+    def shared(self, reason: str) -> Launcher:
+        library = self.distribution.shared_library
+        if library is None:
+            raise _no_libpython(self.distribution, f"libpython{self.distribution.short_version}.so")
+        core, embedding = self._split()
+        words = [*_LINK_PROGRAM, *_LINK_COMMON]
+        key = self._key("shared", core, words)
+        library_words = ["-shared", *_LINK_COMMON, f"-Wl,-soname,{Path(EMBEDDING_PATH).name}"]
+        embedding_key = self._key("embedding", embedding, library_words)
+
+        def make_program(path: Path) -> None:
+            objects = self._objects([(one, False) for one in core], _PROGRAM)
+            self.compiler.link([*words, *map(os.fspath, objects), *_SYSTEM], path)
+            self._check_program(path)
+
+        def make_embedding(path: Path) -> None:
+            objects = self._objects([(one, True) for one in embedding], _LIBRARY)
+            made = path.with_suffix(".so")
+            self.compiler.link([*library_words, *map(os.fspath, objects)], made)
+            path.write_bytes(elf.trim(made.read_bytes()))
+
+        path = self.cache.entry("launcher", key, make_program)
+        trimmed = self.cache.entry(
+            "libpython", digest(self.distribution.identity, os.fspath(library)), lambda to: _write_libpython(library, to)
+        )
+        soname = facts_of(trimmed).soname
+        resources = (
+            NativeLibrary(trimmed, f"lib/{soname or library.name}", STANDARD_LIBRARY),
+            NativeLibrary(self.cache.entry("launcher", embedding_key, make_embedding), EMBEDDING_PATH, RUNTIME),
+        )
+        return Launcher(path, LinkMode.SHARED, reason, resources, digest(key, embedding_key))
+
+    def _split(self) -> tuple[list[Path], list[Path]]:
+        files = sorted(self.sources.glob("*.c"))
+        embedding = [one for one in files if one.name.startswith("embed") or one.name == "module.c"]
+        return [one for one in files if one not in embedding], embedding
+
+    def _stand_in(self) -> NativeLibrary:
+        """An empty library under libpython's SONAME, for extension modules that were linked against it."""
+        soname = f"lib{_name(self.distribution)}.so.1.0"
+        words = ["-shared", "-nostdlib", *_LINK_COMMON, f"-Wl,-soname,{soname}"]
+        key = digest(self.compiler.identity, *words, _EMPTY_SOURCE)
+
+        def make(path: Path) -> None:
+            source = path.with_suffix(".c")
+            source.write_text(_EMPTY_SOURCE)
+            made = path.with_suffix(".so")
+            self.compiler.compile_c([source], words, made)
+            path.write_bytes(elf.trim(made.read_bytes()))
+
+        return NativeLibrary(self.cache.entry("launcher", key, make), f"lib/{soname}", RUNTIME)
+
+    def _objects(self, files: Iterable[tuple[Path, bool]], flags: Sequence[str]) -> list[Path]:
+        headers = digest(*(part for one in sorted(self.sources.glob("*.h")) for part in (one.name, one.read_bytes())))
+        with ThreadPoolExecutor(_PROCESSES) as pool:
+            return list(pool.map(lambda one: self._object(one[0], flags, headers, python=one[1]), files))
+
+    def _object(self, source: Path, flags: Sequence[str], headers: str, *, python: bool) -> Path:
+        words = [*_COMPILE, *flags, "-c", f"-I{self.sources}", f"-ffile-prefix-map={self.sources}=launcher"]
+        if python:
+            # -isystem: warnings in Python's own headers are not ours to repair.
+            words += [word for one in self.distribution.include_directories for word in ("-isystem", os.fspath(one))]
+        parts: list[str | bytes] = [source.name, source.read_bytes(), headers, self.compiler.identity, *_COMPILE, *flags]
+        if python:
+            parts.append(self.distribution.identity)
+
+        def make(path: Path) -> None:
+            self.compiler.compile_c([source], words, path)
+
+        return self.cache.entry("object", digest(*parts), make)
+
+    def _key(self, mode: str, files: Iterable[Path], words: Iterable[str]) -> str:
+        headers = sorted(self.sources.glob("*.h"))
+        contents: list[str | bytes] = [part for one in (*files, *headers) for part in (one.name, one.read_bytes())]
+        flags = [*_COMPILE, *_PROGRAM, *_LIBRARY, *words]
+        return digest(mode, *contents, *flags, self.compiler.identity, self.distribution.identity)
+
+    def _check_program(self, path: Path) -> None:
+        data = path.read_bytes()
+        foreign = [name for name in read_facts(data).needed if not PROVIDED_BY_GLIBC.match(name)]
+        if foreign:
+            raise DistributionError(
+                f"{', '.join(foreign)} would be needed on every machine",
+                where=self.distribution.static_library,
+                remedy="Install the static form of these libraries, or use --link shared.",
+            )
+        if not elf.spare_headers(data):
+            raise HostError("the linker leaves no PT_NOTE header to put the image in", where=self.compiler.command[0])
+
+
+def _link_words(libraries: Iterable[str]) -> list[str]:
+    """What stands behind libpython on the linker's command line: glibc's libraries shared, all others static."""
+    foreign = [one for one in libraries if one.removeprefix("-l") not in _GLIBC_NAMES]
+    own = [one for one in libraries if one not in foreign]
+    static = ["-Wl,-Bstatic", "-Wl,--start-group", *foreign, "-Wl,--end-group", "-Wl,-Bdynamic"] if foreign else []
+    return [*static, "-Wl,--as-needed", *dict.fromkeys((*own, *_SYSTEM, "-lutil"))]
+
+
+def _write_libpython(library: Path, path: Path) -> None:
+    try:
+        data = library.read_bytes()
+        facts = read_facts(data)
+    except OSError as error:
+        raise DistributionError(f"libpython cannot be read: {error.strerror}", where=library) from error
+    except SharedObjectError as error:
+        raise DistributionError(f"libpython {error}", where=library) from error
+    if facts.foreign:
+        raise DistributionError(f"libpython is for {facts.machine}, not for x86-64", where=library)
+    path.write_bytes(elf.trim(data))
