@@ -289,8 +289,10 @@ class Image:
         if len(parts) % 2:
             msg = "the settings are damaged: a name has no value"
             raise IcecubeError(msg, header.settings_offset)
-        # Of two settings with one name, which no writer makes, the first counts, as it does in C.
-        return dict(zip(reversed(parts[::2]), reversed(parts[1::2]), strict=True))
+        found: dict[str, str] = {}
+        for name, value in zip(parts[::2], parts[1::2], strict=True):
+            found.setdefault(name, value)  # of two with one name, which no writer makes, the first counts, as in C
+        return found
 
     def verify(self) -> None:
         """Check the digest and every record; IcecubeError says what does not hold."""
