@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from support import Build
 
 SUPPORTED = ("3.11", "3.12", "3.13")
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -42,8 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--targets",
         default="running",
-        help="interpreters to build for: 'running' (the one that runs the tests), 'all', or names such as 3.12,system-3.11",
+        help="interpreters to build for: 'running' (the one that runs the tests), 'all', or names such as 3.12",
     )
+    parser.addoption("--both-links", action="store_true", help="run the behaviour tests in link mode shared too")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,9 +80,6 @@ def build_environment(shared_directory: Path) -> dict[str, str]:
     return environment
 
 
-Build = Callable[..., Path]
-
-
 @pytest.fixture(scope="session")
 def build(shared_directory: Path, build_environment: dict[str, str]) -> Build:
     """A function that builds SOURCE with options, once for each combination in a whole run, and returns the executable."""
@@ -91,7 +90,18 @@ def build(shared_directory: Path, build_environment: dict[str, str]) -> Build:
         output.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{output}.lock"):
             if not output.exists():
-                command = [sys.executable, "-m", "frazil", "build", str(source), "-o", str(output), "--python", str(target), "-q"]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "frazil",
+                    "build",
+                    str(source),
+                    "-o",
+                    str(output),
+                    "--python",
+                    str(target),
+                    "-q",
+                ]
                 done = subprocess.run([*command, *options], env=build_environment, capture_output=True, text=True, cwd=cwd,
                                       check=False, timeout=600)  # fmt: skip
                 assert done.returncode == 0, done.stderr

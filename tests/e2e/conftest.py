@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from support import RunInRoot
+
 # What Debian's libc6 and Fedora's glibc install; nothing else.
 GLIBC = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
          "libresolv.so.2")  # fmt: skip
-RunIn = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def _library_directory() -> Path:
@@ -41,12 +42,12 @@ def bare_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_in_root(bare_root: Path) -> RunIn:
+def run_in_root(bare_root: Path) -> RunInRoot:
     """A function that runs an executable as ``/app`` in the bare root, with no environment but what is given."""
     enter = ["chroot"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "chroot"]
 
     def run(
-        executable: Path, arguments: Sequence[str] = (), env: dict[str, str] | None = None, name: str = "app"
+        executable: Path, arguments: Sequence[str] = (), *, env: Mapping[str, str] | None = None, name: str = "app"
     ) -> subprocess.CompletedProcess[str]:
         shutil.copy(executable, bare_root / name)
         return subprocess.run([*enter, str(bare_root), f"/{name}", *arguments], env={"LANG": "C.UTF-8", **(env or {})},

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from support import Build, RunInRoot
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LINKS = ("static", "shared")
 
@@ -24,7 +26,7 @@ def link(request: pytest.FixtureRequest) -> str:
     return f"--link={request.param}"
 
 
-def test_hello(build, run_in_root, target, link) -> None:
+def test_hello(build: Build, run_in_root: RunInRoot, target: Path, link: str) -> None:
     done = run_in_root(build(EXAMPLES / "hello.py", target, link))
     assert (done.returncode, done.stdout, done.stderr) == (0, "Hello from one file.\n", "")
 
@@ -57,7 +59,9 @@ def https_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
-def test_cli_asks_over_https(build, run_in_root, bare_root, target, link, https_server) -> None:
+def test_cli_asks_over_https(
+    build: Build, run_in_root: RunInRoot, bare_root: Path, target: Path, link: str, https_server: tuple[str, Path]
+) -> None:
     url, authority = https_server
     shutil.copy(authority, bare_root / "ca.pem")
     done = run_in_root(build(EXAMPLES / "cli.py", target, link), [url, "--cacert", "/ca.pem"])
@@ -67,25 +71,27 @@ def test_cli_asks_over_https(build, run_in_root, bare_root, target, link, https_
     assert authorities > 100, "certifi's bundle was not read"
 
 
-def test_cli_refuses_an_unknown_authority(build, run_in_root, target, https_server) -> None:
+def test_cli_refuses_an_unknown_authority(
+    build: Build, run_in_root: RunInRoot, target: Path, https_server: tuple[str, Path]
+) -> None:
     done = run_in_root(build(EXAMPLES / "cli.py", target, "--link=auto"), [https_server[0]])
     assert done.returncode == 1
     assert "certificate verify failed" in done.stderr
 
 
-def test_cli_shows_its_usage_under_its_own_name(build, run_in_root, target) -> None:
+def test_cli_shows_its_usage_under_its_own_name(build: Build, run_in_root: RunInRoot, target: Path) -> None:
     done = run_in_root(build(EXAMPLES / "cli.py", target, "--link=auto"), ["--nonsense"], name="fetch")
     assert done.returncode == 2
     assert "Usage: fetch [OPTIONS] URL" in done.stderr
 
 
-def test_numpy(build, run_in_root, target, link) -> None:
+def test_numpy(build: Build, run_in_root: RunInRoot, target: Path, link: str) -> None:
     done = run_in_root(build(EXAMPLES / "matrix.py", target, link))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("trace of the product: 333283335000.0\n")
 
 
-def test_flask_answers_over_loopback(build, bare_root, target, link) -> None:
+def test_flask_answers_over_loopback(build: Build, bare_root: Path, target: Path, link: str) -> None:
     shutil.copy(build(EXAMPLES / "web.py", target, link), bare_root / "app")
     with subprocess.Popen(["chroot", str(bare_root), "/app", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env={"LANG": "C.UTF-8"}) as process:  # fmt: skip
@@ -100,13 +106,13 @@ def test_flask_answers_over_loopback(build, bare_root, target, link) -> None:
             process.kill()
 
 
-def test_process_pool_under_spawn(build, run_in_root, target, link) -> None:
+def test_process_pool_under_spawn(build: Build, run_in_root: RunInRoot, target: Path, link: str) -> None:
     done = run_in_root(build(EXAMPLES / "pool.py", target, link))
     assert done.returncode == 0, done.stderr
     assert done.stdout == "squares: [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\nin other processes: True\n"
 
 
-def test_multicall_pair(build, run_in_root, target, link) -> None:
+def test_multicall_pair(build: Build, run_in_root: RunInRoot, target: Path, link: str) -> None:
     executable = build(EXAMPLES / "tools", target, link, "--multicall")
     assert run_in_root(executable, ["hi", "there"], name="shout").stdout == "HI THERE!\n"
     counted = run_in_root(executable, [], name="count")

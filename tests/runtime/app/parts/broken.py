@@ -1,0 +1,3 @@
+from parts import plain
+
+plain.absent_attribute

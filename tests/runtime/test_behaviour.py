@@ -1,0 +1,162 @@
+"""A frozen program behaves as the same program under ``python -I``: each case runs both ways and the outcomes are compared."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import trustme
+
+from support import Build
+
+APPLICATION = Path(__file__).parent / "app"
+CASES = [
+    node.name
+    for node in ast.parse((APPLICATION / "cases.py").read_text()).body
+    if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+]
+
+# What docs/importer-compliance.md lists: for a case, patterns in plain Python's output and what a frozen program has there.
+DEVIATIONS: dict[str, list[tuple[str, str]]] = {
+    "removes_the_finder": [],
+}
+
+
+@pytest.fixture(scope="session")
+def application(shared_directory: Path) -> Path:
+    """The application with its data files, in a place without a trace of this project."""
+    place = shared_directory / "cases"
+    if place.exists():
+        return place
+    made = shared_directory / f"cases-{os.getpid()}"
+    shutil.copytree(APPLICATION, made, ignore=shutil.ignore_patterns("__pycache__"))
+    data = made / "parts/data"
+    with zipfile.ZipFile(data / "archive.zip", "w") as archive:
+        archive.writestr("inside.txt", "inside")
+    with sqlite3.connect(data / "numbers.db") as connection:
+        connection.execute("create table numbers(number)")
+        connection.executemany("insert into numbers values (?)", [(number,) for number in range(100)])
+    connection.close()
+    trustme.CA().cert_pem.write_to_path(data / "ca.pem")
+    try:
+        made.rename(place)
+    except OSError:
+        shutil.rmtree(made)
+    return place
+
+
+@pytest.fixture(scope="session", params=["static", "shared"])
+def frozen(request: pytest.FixtureRequest, build: Build, application: Path, target: Path) -> Path:
+    if request.param == "shared" and not request.config.getoption("--both-links"):
+        pytest.skip("link mode shared runs with --both-links (nox -s targets)")
+    return build(application / "cases.py", target, f"--link={request.param}", "--include=parts.*", "--include=colorsys",
+                 "--include=json.tool", "--include-data=parts/data=parts/data",
+                 "--include-data=parts/note.txt=parts/note.txt", cwd=application)  # fmt: skip
+
+
+Outcome = tuple[int, str, str]
+
+
+def run(command: list[str | Path], case: str, **options: object) -> Outcome:
+    settings: dict[str, object] = {"env": {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}, "input": "", "timeout": 120}
+    settings |= options
+    done = subprocess.run([*command, case], capture_output=True, text=True, check=False, encoding="utf-8",
+                          errors="surrogateescape", **settings)  # type: ignore[call-overload]  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def normal(text: str, application: Path) -> str:
+    """What differs by nature: where files stand, and addresses."""
+    text = text.replace(str(application), "/memfs:/app")
+    text = re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
+    return re.sub(r"(SyntaxWarning|-\d{4,})", "", text)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(case: str, frozen: Path, application: Path, target: Path) -> None:
+    code, out, error = run([target, "-I", "-B", application / "cases.py"], case, cwd=application)
+    expected = (code, normal(out, application), normal(error, application))
+    code, out, error = run([frozen], case, cwd=application)
+    actual = (code, normal(out, application), normal(error, application))
+    for plain, ours in DEVIATIONS.get(case, ()):
+        expected = (expected[0], re.sub(plain, ours, expected[1]), re.sub(plain, ours, expected[2]))
+    assert actual == expected
+
+
+ENVIRONMENTS = {
+    "C locale": {"LC_ALL": "C"},
+    "POSIX locale": {"LANG": "POSIX"},
+    "no locale": {},
+    "unknown locale": {"LANG": "xx_XX.UTF-8"},
+    "PYTHON variables": {"PYTHONPATH": "/outside", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1", "PYTHONOPTIMIZE": "2",
+                         "PYTHONWARNINGS": "error", "PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "", "PYTHONHOME": "/nowhere",
+                         "PYTHONUNBUFFERED": "1", "PYTHONINSPECT": "1", "PYTHONSTARTUP": "/etc/passwd",
+                         "LANG": "C.UTF-8"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ["prints_unicode", "reads_input", "shows_encodings", "shows_flags", "is_isolated", "warns"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_environment(case: str, environment: str, frozen: Path, application: Path, target: Path) -> None:
+    env = {"PATH": os.environ["PATH"], **ENVIRONMENTS[environment]}
+    # CPython coerces the C locale by setting LC_CTYPE, which children would inherit; we use UTF-8 mode (compliance page).
+    in_utf8_mode = env.get("LC_ALL") == "C" or env.get("LANG") in {None, "POSIX", "xx_XX.UTF-8"}
+    python: list[str | Path] = [target, "-I", "-B", *(["-X", "utf8"] if in_utf8_mode else [])]
+    code, out, error = run([*python, application / "cases.py"], case, env=env, input="input ż")
+    expected = (code, normal(out, application), normal(error, application))
+    code, out, error = run([frozen], case, env=env, input="input ż")
+    actual = code, normal(out, application), normal(error, application)
+    if case == "shows_flags":
+        expected = (expected[0], expected[1].replace("{'utf8': True}", "{}"), expected[2])
+    if case == "shows_encodings":
+        expected, actual = (
+            (one[0], one[1].splitlines()[0], one[2]) for one in (expected, actual)
+        )  # the locale's own name differs where CPython coerced it
+    assert actual == expected
+
+
+def test_broken_pipe(frozen: Path, application: Path, target: Path) -> None:
+    def outcome(command: list[str | Path]) -> tuple[int, bytes]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([*command, "prints_unicode"], stdout=writer, stderr=subprocess.PIPE, check=False,
+                              env={"LANG": "C.UTF-8"})  # fmt: skip
+        os.close(writer)
+        return done.returncode, done.stderr
+
+    assert outcome([frozen]) == outcome([target, "-I", "-B", application / "cases.py"])
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_closed_standard_stream(descriptor: int, frozen: Path, application: Path, target: Path) -> None:
+    def outcome(command: list[str | Path]) -> tuple[int, bytes, bytes]:
+        script = 'exec "$0" "$@" ' + f"{descriptor}>&-"
+        done = subprocess.run(["/bin/sh", "-c", script, *command, "output_is_flushed"], capture_output=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert outcome([frozen]) == outcome([target, "-I", "-B", application / "cases.py"])
+
+
+def test_python_variables_count_when_the_build_says_so(build: Build, application: Path, target: Path) -> None:
+    executable = build(application / "cases.py", target, "--environment", "--include=parts.*", cwd=application)
+    _, out, _ = run([executable], "shows_flags", env={"PYTHONDEVMODE": "1", "LANG": "C.UTF-8"})
+    assert "'dev_mode': True" in out
+
+
+def test_import_times_are_shown_on_request(frozen: Path) -> None:
+    _, _, error = run([frozen], "compiles_regular_expressions", env={"FRAZIL_DEBUG": "import"})
+    assert "import time: self [us] | cumulative | imported package" in error
+    assert re.search(r"\| +re$", error, re.MULTILINE)
+
+
+def test_steps_of_the_start_are_shown_on_request(frozen: Path) -> None:
+    _, _, error = run([frozen], "exits_with_a_number", env={"FRAZIL_DEBUG": "start"})
+    assert [line.split()[-1] for line in error.splitlines() if line.startswith("frazil: start:")][-3:] == [
+        "interpreter", "importer", "entry"]  # fmt: skip

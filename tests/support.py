@@ -1,0 +1,24 @@
+"""Types of the fixtures in ``conftest.py`` and ``e2e/conftest.py``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+class Build(Protocol):
+    """Build SOURCE for an interpreter with options of ``frazil build``; the executable. Built once in a whole run."""
+
+    def __call__(self, source: str | Path, target: Path, *options: str, cwd: Path | None = None) -> Path: ...
+
+
+class RunInRoot(Protocol):
+    """Run an executable as ``/NAME`` in the bare root, with no environment but LANG and what is given."""
+
+    def __call__(
+        self, executable: Path, arguments: Sequence[str] = (), *, env: Mapping[str, str] | None = None, name: str = "app"
+    ) -> subprocess.CompletedProcess[str]: ...
