@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frazil.builder.toolchain import find_compiler
+from frazil.cache import ContentCache
 from frazil.errors import FrazilError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
 
 NOEXEC: Final = Path("/proc/sys/vm/memfd_noexec")
@@ -57,11 +57,9 @@ def _compiler(cache: ContentCache) -> Iterator[Finding]:
         yield Finding("compiler", State.OK, f"{compiler.version} ({compiler.target}, {' '.join(compiler.command)})")
 
 
-def _python(describe: Callable[[], PythonDistribution]) -> Iterator[Finding]:
-    try:
-        python = describe()
-    except FrazilError as error:
-        yield Finding("python", State.MISSING, str(error).splitlines()[0], error.remedy or "Name another with --python.")
+def _python(python: PythonDistribution | FrazilError) -> Iterator[Finding]:
+    if isinstance(python, FrazilError):
+        yield Finding("python", State.MISSING, str(python).splitlines()[0], python.remedy or "Name another with --python.")
         return
     yield Finding("python", State.OK, f"CPython {python.full_version} ({python.executable})")
     yield from _libpython(python)
@@ -144,18 +142,19 @@ def _glibc() -> Iterator[Finding]:
         yield Finding("C library", State.MISSING, "not glibc", "frazil builds for Linux x86-64 with glibc.")
 
 
-def _installer(describe: Callable[[], PythonDistribution]) -> Iterator[Finding]:
+def _installer(python: PythonDistribution | FrazilError) -> Iterator[Finding]:
     """Uv, or the pip of the Python to build with."""
     uv = shutil.which("uv")
     if uv is not None:
         yield Finding("installer", State.OK, f"uv ({uv})")
         return
-    with contextlib.suppress(FrazilError, OSError, subprocess.SubprocessError):
-        words = [str(describe().executable), "-I", "-m", "pip", "--version"]
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-        if answer.returncode == 0:
-            yield Finding("installer", State.OK, answer.stdout.strip())
-            return
+    if not isinstance(python, FrazilError):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            words = [str(python.executable), "-I", "-m", "pip", "--version"]
+            answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            if answer.returncode == 0:
+                yield Finding("installer", State.OK, answer.stdout.strip())
+                return
     remedy = "Applications without dependencies build all the same; for others install uv, or use --venv."
     yield Finding("installer", State.WARNING, "neither uv nor pip", remedy)
 
@@ -178,14 +177,23 @@ def _cache(cache: ContentCache) -> Iterator[Finding]:
         yield Finding("cache", State.OK, value)
 
 
-def diagnose(cache: ContentCache, describe: Callable[[], PythonDistribution]) -> tuple[Finding, ...]:
+def diagnose(cache: ContentCache, describe: Callable[[ContentCache], PythonDistribution]) -> tuple[Finding, ...]:
     """All findings, in the order to read them; ``describe`` gives the Python to look at, or raises FrazilError."""
-    return (
-        *_compiler(cache),
-        *_python(describe),
-        *_glibc(),
-        *_memory_files(),
-        *_proc(),
-        *_installer(describe),
-        *_cache(cache),
-    )
+    of_cache = tuple(_cache(cache))
+    with tempfile.TemporaryDirectory(prefix="frazil-doctor-") as directory:
+        # What the others find out goes elsewhere when the cache is what ails.
+        usable = cache if of_cache[0].state is not State.MISSING else ContentCache(Path(directory))
+        python: PythonDistribution | FrazilError
+        try:
+            python = describe(usable)
+        except FrazilError as error:
+            python = error
+        return (
+            *_compiler(usable),
+            *_python(python),
+            *_glibc(),
+            *_memory_files(),
+            *_proc(),
+            *_installer(python),
+            *of_cache,
+        )

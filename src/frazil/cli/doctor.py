@@ -38,8 +38,7 @@ def command(context: click.Context, python: str | None, *, json_wanted: bool) ->
     from frazil.cache import default_cache  # noqa: PLC0415 - --help needs none
     from frazil.diagnosis import State, diagnose  # noqa: PLC0415 - likewise
 
-    cache = default_cache()
-    findings = diagnose(cache, lambda: distribution_of(python, None, cache))
+    findings = diagnose(default_cache(), lambda cache: distribution_of(python, None, cache))
     possible = all(one.state is not State.MISSING for one in findings)
     if json_wanted:
         listed = [
