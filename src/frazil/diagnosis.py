@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
@@ -143,15 +145,16 @@ def _glibc() -> Iterator[Finding]:
 
 
 def _installer(python: PythonDistribution | FrazilError) -> Iterator[Finding]:
-    """Uv, or the pip of the Python to build with."""
-    uv = shutil.which("uv")
-    if uv is not None:
-        yield Finding("installer", State.OK, f"uv ({uv})")
-        return
+    """Uv, or a pip: that of the Python to build with, or our own."""
+    commands = [["uv", "--version"]] if shutil.which("uv") is not None else []
+    if importlib.util.find_spec("uv") is not None:
+        commands.append([sys.executable, "-P", "-m", "uv", "--version"])
     if not isinstance(python, FrazilError):
+        commands.append([str(python.executable), "-P", "-m", "pip", "--version"])
+    commands.append([sys.executable, "-P", "-m", "pip", "--version"])
+    for command in commands:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            words = [str(python.executable), "-I", "-m", "pip", "--version"]
-            answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
             if answer.returncode == 0:
                 yield Finding("installer", State.OK, answer.stdout.strip())
                 return
