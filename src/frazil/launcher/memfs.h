@@ -13,8 +13,8 @@
 
 #define FRAZIL_MOUNT "/memfs:"
 
-/* Mount with `image`'s tree as the lower layer (NULL: an empty one). Once, before any other thread runs. `limit` bounds the bytes
- * of the upper layer; 0 is half of RAM. */
+/* Mount with `image`'s tree as the lower layer (NULL: an empty one). Once, before any other thread runs. `limit` bounds the
+ * bytes of the upper layer; 0 is half of RAM. */
 void frazil_memfs_mount(const icecube *image, uint64_t limit);
 
 /* Whether a path as a program wrote it (absolute, or relative to the current directory) lies in memfs. Does not say that it
@@ -25,9 +25,9 @@ bool frazil_memfs_owns(const char *path);
 typedef struct frazil_content {
     const uint8_t *data; /* mapped; valid until frazil_content_release */
     size_t size;
-    bool in_image;        /* data points into the image and its checksum was verified */
-    uint32_t crc;         /* in_image: the image's CRC-32 of the content */
-    void *mapping;        /* private */
+    bool in_image; /* data points into the image and its checksum was verified */
+    uint32_t crc; /* in_image: the image's CRC-32 of the content */
+    void *mapping; /* private */
 } frazil_content;
 
 /* 0, or an errno value (EIO for damage). */

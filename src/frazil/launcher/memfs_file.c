@@ -1,0 +1,554 @@
+/* Contents of regular files (memfs_file.h). */
+#include "memfs_file.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/memfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memfs_fd.h"
+#include "memfs_kernel.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+#define PAGE 4096u
+#define IDLE_MOST 256u /* memfds of files that are not open */
+#define HEAP_MOST (1u << 20) /* larger files keep their memfd */
+
+static frazil_node *idle_first, *idle_last; /* not open, least recently closed first */
+static uint32_t idle_count;
+static frazil_node *backed; /* all files that have a memfd */
+
+/* Lists */
+
+static void leave_idle(frazil_node *node)
+{
+    frazil_file *file = &node->file;
+
+    if (!file->is_idle)
+        return;
+    *(file->idle_previous != NULL ? &file->idle_previous->file.idle_next : &idle_first) = file->idle_next;
+    *(file->idle_next != NULL ? &file->idle_next->file.idle_previous : &idle_last) = file->idle_previous;
+    file->is_idle = false;
+    idle_count--;
+}
+
+static void become_idle(frazil_node *node)
+{
+    frazil_file *file = &node->file;
+
+    if (file->is_idle)
+        return;
+    file->idle_next = NULL;
+    file->idle_previous = idle_last;
+    *(idle_last != NULL ? &idle_last->file.idle_next : &idle_first) = node;
+    idle_last = node;
+    file->is_idle = true;
+    idle_count++;
+}
+
+static void become_backed(frazil_node *node)
+{
+    frazil_file *file = &node->file;
+
+    file->backed_previous = NULL;
+    file->backed_next = backed;
+    if (backed != NULL)
+        backed->file.backed_previous = node;
+    backed = node;
+    file->is_backed = true;
+}
+
+static void leave_backed(frazil_node *node)
+{
+    frazil_file *file = &node->file;
+
+    if (!file->is_backed)
+        return;
+    *(file->backed_previous != NULL ? &file->backed_previous->file.backed_next : &backed) = file->backed_next;
+    if (file->backed_next != NULL)
+        file->backed_next->file.backed_previous = file->backed_previous;
+    file->is_backed = false;
+}
+
+/* Filling memfds */
+
+static int new_memfd(unsigned flags)
+{
+    static bool knows_exec = true;
+    long fd = -EINVAL;
+
+    if (__atomic_load_n(&knows_exec, __ATOMIC_RELAXED)) {
+        fd = frazil_kernel(SYS_memfd_create, "frazil", MFD_CLOEXEC | MFD_EXEC | flags);
+        if (fd == -EINVAL || fd == -EACCES) /* an older kernel; or vm.memfd_noexec=2, which refuses executable ones */
+            __atomic_store_n(&knows_exec, false, __ATOMIC_RELAXED);
+    }
+    if (fd < 0 && fd != -EMFILE && fd != -ENFILE && fd != -ENOMEM)
+        fd = frazil_kernel(SYS_memfd_create, "frazil", MFD_CLOEXEC | flags);
+    return (int)fd;
+}
+
+static int write_all(int fd, const char *data, uint64_t size)
+{
+    for (uint64_t done = 0; done < size;) {
+        uint64_t piece = size - done < (1u << 30) ? size - done : 1u << 30;
+        long written = frazil_kernel(SYS_pwrite64, fd, data + done, piece, done);
+        if (written == -EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? (int)written : -EIO;
+        done += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* Copy what is in one memfd to another, leaving holes. */
+static int copy_all(int from, int to)
+{
+    static char buffer[1 << 16]; /* the lock is held */
+    struct stat status;
+    int64_t at = 0;
+
+    int error = (int)frazil_kernel(SYS_fstat, from, &status);
+    if (error == 0)
+        error = (int)frazil_kernel(SYS_ftruncate, to, status.st_size);
+    while (error == 0) {
+        long data = frazil_kernel(SYS_lseek, from, at, SEEK_DATA);
+        if (data == -ENXIO)
+            break;
+        if (data < 0)
+            return (int)data;
+        long hole = frazil_kernel(SYS_lseek, from, data, SEEK_HOLE);
+        for (at = data; at < hole && error == 0;) {
+            long piece = hole - at < (long)sizeof buffer ? hole - at : (long)sizeof buffer;
+            long count = frazil_kernel(SYS_pread64, from, buffer, piece, at);
+            if (count <= 0)
+                return count < 0 ? (int)count : 0;
+            long written = frazil_kernel(SYS_pwrite64, to, buffer, count, at);
+            if (written <= 0)
+                error = written < 0 ? (int)written : -EIO;
+            else
+                at += written;
+        }
+    }
+    return error;
+}
+
+/* The content in the image, verified once. */
+static int image_data(frazil_node *node, icecube_node *record)
+{
+    const icecube *image = frazil_tree_image();
+    icecube_error damage;
+
+    if (icecube_node_at(image, node->image, record, &damage) != ICECUBE_FOUND)
+        return -EIO;
+    if (!node->file.verified && icecube_verify(image, record, &damage) != ICECUBE_FOUND)
+        return -EIO;
+    node->file.verified = true;
+    return 0;
+}
+
+static int fill(frazil_node *node, int fd)
+{
+    frazil_file *file = &node->file;
+    icecube_node record;
+    int error = 0;
+
+    if (file->backing >= 0)
+        error = copy_all(file->backing, fd);
+    else if (node->image == ICECUBE_NO_NODE)
+        error = write_all(fd, file->heap, file->size);
+    else if ((error = image_data(node, &record)) == 0)
+        error = write_all(fd, (const char *)record.data, record.stored_size);
+    return error;
+}
+
+static int filled_memfd(frazil_node *node, unsigned flags)
+{
+    int fd = new_memfd(flags);
+
+    if (fd < 0)
+        return fd;
+    int error = fill(node, fd);
+    if (error == 0)
+        return fd;
+    frazil_kernel(SYS_close, fd);
+    return error;
+}
+
+/* The memfd has the content from now on. */
+static void set_backing(frazil_node *node, int fd, const struct timespec times[2])
+{
+    struct stat status;
+    frazil_file *file = &node->file;
+
+    frazil_kernel(SYS_utimensat, fd, 0, times, 0);
+    file->backing = fd;
+    if (frazil_kernel(SYS_fstat, fd, &status) == 0) {
+        file->base_ctime = status.st_ctim;
+        file->kernel_number = status.st_ino;
+    }
+    free(file->heap);
+    file->heap = NULL;
+    become_backed(node);
+}
+
+/* Children of fork get memfds of their own, unless they also have descriptors of the file, as siblings would. */
+static int make_private(frazil_node *node)
+{
+    struct stat status;
+    frazil_file *file = &node->file;
+
+    if (!file->inherited)
+        return 0;
+    frazil_file_stat(node, NULL, &status);
+    int fd = filled_memfd(node, 0);
+    if (fd < 0 || (fd = frazil_fd_keep(fd)) < 0)
+        return fd;
+    frazil_fd_drop(file->backing);
+    leave_backed(node);
+    node->ctime = status.st_ctim;
+    set_backing(node, fd, (struct timespec[2]){status.st_atim, status.st_mtim});
+    file->inherited = false;
+    return 0;
+}
+
+/* See to it that the file has a memfd. */
+static int back(frazil_node *node)
+{
+    if (node->file.backing >= 0)
+        return make_private(node);
+    int fd = filled_memfd(node, 0);
+    if (fd < 0 || (fd = frazil_fd_keep(fd)) < 0)
+        return fd;
+    set_backing(node, fd, (struct timespec[2]){node->atime, node->mtime});
+    become_idle(node);
+    return 0;
+}
+
+/* Give the memfd back; the content goes to the heap, or is still in the image. */
+static int unback(frazil_node *node)
+{
+    struct stat status;
+    frazil_file *file = &node->file;
+    char *heap = NULL;
+
+    frazil_file_stat(node, NULL, &status);
+    if (node->image == ICECUBE_NO_NODE && status.st_size > 0) {
+        heap = malloc((size_t)status.st_size);
+        if (heap == NULL)
+            return -ENOMEM;
+        for (int64_t done = 0; done < status.st_size;) {
+            long count = frazil_kernel(SYS_pread64, file->backing, heap + done, status.st_size - done, done);
+            if (count <= 0) {
+                free(heap);
+                return -EIO;
+            }
+            done += count;
+        }
+    }
+    node->atime = status.st_atim;
+    node->mtime = status.st_mtim;
+    node->ctime = status.st_ctim;
+    file->size = (uint64_t)status.st_size;
+    file->heap = heap;
+    frazil_fd_drop(file->backing);
+    file->backing = -1;
+    leave_backed(node);
+    leave_idle(node);
+    return 0;
+}
+
+/* Whether the memfd can be given up: nobody else can still change what is in it. */
+static bool can_rest(const frazil_node *node)
+{
+    struct stat status;
+
+    if (node->image != ICECUBE_NO_NODE)
+        return true;
+    return !node->file.stay && frazil_kernel(SYS_fstat, node->file.backing, &status) == 0 && status.st_size <= HEAP_MOST;
+}
+
+static void rest_down_to(uint32_t most)
+{
+    frazil_node *next;
+
+    for (frazil_node *node = idle_first; node != NULL && idle_count > most; node = next) {
+        next = node->file.idle_next;
+        if (!can_rest(node) || unback(node) != 0)
+            leave_idle(node); /* it keeps its memfd until it is next closed */
+    }
+}
+
+void frazil_file_trim(void)
+{
+    rest_down_to(0);
+}
+
+/* Opening */
+
+static void fd_path(char path[32], int fd)
+{
+    char digits[12];
+    int count = 0;
+
+    memcpy(path, "/proc/self/fd/", 15);
+    do
+        digits[count++] = (char)('0' + fd % 10);
+    while ((fd /= 10) != 0);
+    char *at = path + 14;
+    while (count > 0)
+        *at++ = digits[--count];
+    *at = 0;
+}
+
+/* Reopen by file handle: without /proc, for those who may (CAP_DAC_READ_SEARCH). */
+static int reopen_by_handle(int fd, int flags)
+{
+    struct {
+        struct file_handle head;
+        unsigned char bytes[128];
+    } handle = {.head = {.handle_bytes = 128}};
+    int mount = 0;
+    long result = frazil_kernel(SYS_name_to_handle_at, fd, "", &handle.head, &mount, AT_EMPTY_PATH);
+
+    return (int)(result == 0 ? frazil_kernel(SYS_open_by_handle_at, fd, &handle.head, flags) : result);
+}
+
+/* Without /proc and the rights for handles, there is no second description of one memfd. Readers get a sealed copy; writers
+ * share the one that there is. */
+static int open_without_proc(frazil_node *node, int flags)
+{
+    long fd;
+
+    if ((flags & O_ACCMODE) == O_RDONLY && (node->image != ICECUBE_NO_NODE || node->file.opens > 0)) {
+        fd = filled_memfd(node, MFD_ALLOW_SEALING);
+        if (fd >= 0)
+            frazil_kernel(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+    } else {
+        fd = frazil_kernel(SYS_fcntl, node->file.backing, flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+        if (fd >= 0 && (flags & O_TRUNC))
+            frazil_kernel(SYS_ftruncate, fd, 0);
+        if (fd >= 0)
+            frazil_kernel(SYS_fcntl, fd, F_SETFL, flags);
+    }
+    if (fd < 0)
+        return (int)fd;
+    if (!(flags & O_CLOEXEC))
+        frazil_kernel(SYS_fcntl, fd, F_SETFD, 0);
+    frazil_kernel(SYS_lseek, fd, 0, SEEK_SET);
+    return (int)fd;
+}
+
+static int reopen(frazil_node *node, int flags)
+{
+    char path[32];
+
+    fd_path(path, node->file.backing);
+    long fd = frazil_kernel(SYS_openat, AT_FDCWD, path, flags, 0);
+    if (fd != -ENOENT && fd != -ENOTDIR && fd != -EACCES)
+        return (int)fd;
+    fd = reopen_by_handle(node->file.backing, flags);
+    return fd >= 0 ? (int)fd : open_without_proc(node, flags);
+}
+
+/* For a child of vfork: a copy, with nothing kept. */
+static int open_as_guest(frazil_node *node, int flags)
+{
+    if (node->file.backing >= 0)
+        return reopen(node, flags);
+    int fd = filled_memfd(node, 0);
+    if (fd >= 0 && !(flags & O_CLOEXEC))
+        frazil_kernel(SYS_fcntl, fd, F_SETFD, 0);
+    if (fd >= 0 && (flags & O_TRUNC))
+        frazil_kernel(SYS_ftruncate, fd, 0);
+    return fd;
+}
+
+int frazil_file_open(frazil_node *node, int flags)
+{
+    bool writes = !(flags & O_PATH) && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC));
+
+    flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECTORY | O_NOCTTY | (O_TMPFILE & ~O_DIRECTORY));
+    if (frazil_is_guest())
+        return open_as_guest(node, flags);
+    int error = writes ? frazil_file_own(node) : back(node);
+    if (error == -EMFILE || error == -ENFILE) { /* our own descriptors may be what is too many */
+        rest_down_to(0);
+        error = writes ? frazil_file_own(node) : back(node);
+    }
+    if (error != 0)
+        return error;
+    int fd = reopen(node, flags);
+    if (fd == -EMFILE || fd == -ENFILE) {
+        frazil_node *keep = node;
+        leave_idle(keep);
+        rest_down_to(0);
+        fd = reopen(node, flags);
+        if (fd < 0)
+            become_idle(keep);
+    }
+    return fd;
+}
+
+int frazil_file_own(frazil_node *node)
+{
+    icecube_node record;
+
+    if (node->image == ICECUBE_NO_NODE)
+        return back(node);
+    if (node->file.backing < 0) {
+        int error = image_data(node, &record);
+        if (error == 0 && frazil_file_room(record.stored_size) < record.stored_size)
+            error = -ENOSPC;
+        if (error != 0)
+            return error;
+    }
+    int error = back(node);
+    if (error == 0)
+        node->image = ICECUBE_NO_NODE;
+    return error;
+}
+
+void frazil_file_opened(frazil_node *node)
+{
+    node->file.opens++;
+    leave_idle(node);
+}
+
+void frazil_file_closed(frazil_node *node)
+{
+    if (--node->file.opens != 0 || node->file.backing < 0 || node->links == 0)
+        return;
+    become_idle(node);
+    rest_down_to(IDLE_MOST);
+}
+
+void frazil_file_forget(frazil_node *node)
+{
+    leave_idle(node);
+    leave_backed(node);
+    if (node->file.backing >= 0)
+        frazil_fd_drop(node->file.backing);
+    free(node->file.heap);
+}
+
+void frazil_file_inherit(void)
+{
+    for (frazil_node *node = backed; node != NULL; node = node->file.backed_next)
+        node->file.inherited = node->image == ICECUBE_NO_NODE && node->file.opens == 0;
+}
+
+/* Metadata */
+
+int frazil_file_truncate(frazil_node *node, int64_t size)
+{
+    int error = frazil_file_own(node);
+
+    return error != 0 ? error : (int)frazil_kernel(SYS_ftruncate, node->file.backing, size);
+}
+
+int frazil_file_set_times(frazil_node *node, const struct timespec times[2])
+{
+    int error = back(node);
+
+    if (error == 0)
+        error = (int)frazil_kernel(SYS_utimensat, node->file.backing, 0, times, 0);
+    return error;
+}
+
+static bool is_later(struct timespec one, struct timespec other)
+{
+    return one.tv_sec != other.tv_sec ? one.tv_sec > other.tv_sec : one.tv_nsec > other.tv_nsec;
+}
+
+static bool is_same(struct timespec one, struct timespec other)
+{
+    return one.tv_sec == other.tv_sec && one.tv_nsec == other.tv_nsec;
+}
+
+void frazil_file_stat(const frazil_node *node, const struct stat *known, struct stat *status)
+{
+    struct stat kernel;
+    const frazil_file *file = &node->file;
+
+    status->st_ctim = node->ctime;
+    if (known == NULL && file->backing >= 0 && frazil_kernel(SYS_fstat, file->backing, &kernel) == 0)
+        known = &kernel;
+    if (known == NULL) {
+        status->st_size = (int64_t)file->size;
+        status->st_blocks = (int64_t)((file->size + PAGE - 1) / PAGE * (PAGE / 512));
+        status->st_atim = node->atime;
+        status->st_mtim = node->mtime;
+        return;
+    }
+    status->st_size = known->st_size;
+    status->st_blocks = known->st_blocks;
+    status->st_atim = known->st_atim;
+    status->st_mtim = known->st_mtim;
+    bool is_other = known->st_ino != file->kernel_number; /* a copy for one reader */
+    if (is_other) {
+        status->st_atim = node->atime;
+        status->st_mtim = node->mtime;
+    } else if (!is_same(known->st_ctim, file->base_ctime) && is_later(known->st_ctim, node->ctime)) {
+        status->st_ctim = known->st_ctim;
+    }
+}
+
+int frazil_file_content(frazil_node *node, frazil_content *content)
+{
+    icecube_node record;
+
+    if (node->image != ICECUBE_NO_NODE) {
+        int error = image_data(node, &record);
+        if (error != 0)
+            return error;
+        *content = (frazil_content){.data = record.data, .size = record.stored_size, .in_image = true, .crc = record.data_crc};
+        return 0;
+    }
+    struct stat status;
+    int fd = frazil_is_guest() && node->file.backing < 0 ? filled_memfd(node, 0) : -1;
+    int error = fd < 0 ? back(node) : 0;
+    if (error != 0)
+        return error;
+    frazil_file_stat(node, NULL, &status);
+    *content = (frazil_content){.data = (const uint8_t *)"", .size = (size_t)status.st_size};
+    if (content->size != 0) {
+        long at = frazil_kernel(SYS_mmap, 0, content->size, PROT_READ, MAP_PRIVATE, fd < 0 ? node->file.backing : fd, 0);
+        if (at < 0 && at > -4096)
+            error = (int)at;
+        else
+            content->data = content->mapping = (void *)at;
+    }
+    if (fd >= 0)
+        frazil_kernel(SYS_close, fd);
+    return error;
+}
+
+/* The limit */
+
+static uint64_t limit = UINT64_MAX;
+
+void frazil_file_set_limit(uint64_t bytes)
+{
+    limit = bytes;
+}
+
+uint64_t frazil_file_limit(void)
+{
+    return limit;
+}
+
+uint64_t frazil_file_used(void)
+{
+    return 0;
+}
+
+uint64_t frazil_file_room(uint64_t wanted)
+{
+    return wanted;
+}

@@ -1,0 +1,58 @@
+/* Contents of regular files: memfds, made when a file is first opened.
+ *
+ * Theory. A file's content is in one of three places: in the image, in a memfd (`backing`, one of memfs's own descriptors), or,
+ * for files at rest when there are many, on the heap. Opening a file reopens the memfd through /proc/self/fd, which makes an
+ * independent open file description of one kernel inode. While a memfd exists, size, atime and mtime are the kernel's.
+ * All functions expect the lock to be held; they return 0 or a descriptor, or a negative errno. */
+#ifndef FRAZIL_MEMFS_FILE_H
+#define FRAZIL_MEMFS_FILE_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "memfs.h"
+#include "memfs_node.h"
+
+#define FRAZIL_DEVICE (0xffull | 0xfff00ull << 12) /* st_dev: major 0 and the last minor, which no mount gets */
+
+/* A new descriptor for a regular file; `flags` as for open(2), of which creation and links have been dealt with. Copies up when
+ * they ask to write. Not entered in the table. */
+int frazil_file_open(frazil_node *node, int flags);
+
+/* Let the content live in memory from now on (copy-up). */
+int frazil_file_own(frazil_node *node);
+
+int frazil_file_truncate(frazil_node *node, int64_t size);
+
+/* As utimensat(2), with UTIME_NOW and UTIME_OMIT resolved by the kernel. */
+int frazil_file_set_times(frazil_node *node, const struct timespec times[2]);
+
+/* Fill size, blocks and times. `known`: an fstat of a descriptor of the file, or NULL. */
+void frazil_file_stat(const frazil_node *node, const struct stat *known, struct stat *status);
+
+int frazil_file_content(frazil_node *node, frazil_content *content);
+
+/* A descriptor was entered in or left the table. */
+void frazil_file_opened(frazil_node *node);
+void frazil_file_closed(frazil_node *node);
+
+/* The node goes away. */
+void frazil_file_forget(frazil_node *node);
+
+/* This process is a new child: memfds are shared with the parent until a file is next opened. */
+void frazil_file_inherit(void);
+
+/* Close the memfds that nothing uses. */
+void frazil_file_trim(void);
+
+void frazil_file_set_limit(uint64_t limit);
+uint64_t frazil_file_limit(void);
+
+/* Bytes of the upper layer that are used, counted afresh. */
+uint64_t frazil_file_used(void);
+
+/* How many of `wanted` more bytes fit; 0 when none. */
+uint64_t frazil_file_room(uint64_t wanted);
+
+#endif

@@ -1,0 +1,210 @@
+/* Path resolution (memfs_walk.h). */
+#include "memfs_walk.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memfs.h"
+#include "memfs_kernel.h"
+
+#define MAX_LINKS 40
+#define URL "memfs:"
+
+frazil_node *frazil_cwd;
+
+/* What follows the mount in a path that starts with it (/memfs:, //memfs:, memfs:/), or NULL. */
+static const char *after_mount(const char *path)
+{
+    const char *at = path;
+
+    while (*at == '/')
+        at++;
+    if (strncmp(at, URL, sizeof URL - 1) != 0)
+        return NULL;
+    at += sizeof URL - 1;
+    return *at == '/' || *at == 0 ? at : NULL;
+}
+
+bool frazil_starts_in_memfs_slow(const char *path)
+{
+    return after_mount(path) != NULL && __atomic_load_n(&frazil_root, __ATOMIC_ACQUIRE) != NULL;
+}
+
+/* What follows the mount in a path such as ../../memfs:/a, as os.path.relpath makes it; NULL for others. */
+static const char *after_mount_from_below(const char *path)
+{
+    char here[PATH_MAX];
+    long ups = 0, depth = 0;
+
+    while (strncmp(path, "../", 3) == 0) {
+        ups++;
+        for (path += 3; *path == '/'; path++)
+            ;
+    }
+    const char *rest = strncmp(path, URL, sizeof URL - 1) == 0 ? after_mount(path) : NULL;
+    if (rest == NULL || frazil_kernel(SYS_getcwd, here, sizeof here) <= 0)
+        return NULL;
+    for (const char *at = here; *at != 0; at++)
+        depth += at[0] == '/' && at[1] != 0;
+    return ups >= depth ? rest : NULL;
+}
+
+bool frazil_goes_up_to_memfs(const char *path)
+{
+    return __atomic_load_n(&frazil_root, __ATOMIC_ACQUIRE) != NULL && after_mount_from_below(path) != NULL;
+}
+
+/* Where the walk starts, and what is left to walk. */
+static int start(frazil_walk *walk, int directory, const char *path, int flags)
+{
+    const char *rest = after_mount(path);
+
+    walk->last = FRAZIL_TOP;
+    if (rest == NULL && directory == AT_FDCWD && frazil_cwd == NULL)
+        rest = after_mount_from_below(path);
+    if (rest != NULL) {
+        walk->node = frazil_root;
+    } else {
+        if (path[0] == 0 && !(flags & FRAZIL_EMPTY))
+            return -ENOENT;
+        walk->node = directory == AT_FDCWD ? frazil_cwd : frazil_fd_node(directory);
+        if (walk->node == NULL) { /* the descriptor was not ours after all */
+            if (strlen(path) >= PATH_MAX)
+                return -ENAMETOOLONG;
+            memcpy(walk->text, path, strlen(path) + 1);
+            walk->directory = directory;
+            return FRAZIL_REAL;
+        }
+        rest = path;
+        if (path[0] != 0)
+            walk->last = FRAZIL_DOT;
+    }
+    size_t length = strlen(path);
+    if (length >= PATH_MAX)
+        return -ENAMETOOLONG;
+    memcpy(walk->text, rest, strlen(rest) + 1);
+    return 0;
+}
+
+/* Go on in the kernel with "/" and `rest`, unless that comes back. Returns what is left to walk, or NULL. */
+static const char *leave(frazil_walk *walk, const char *rest, int *result)
+{
+    size_t length = strlen(rest);
+
+    if (length + 1 >= PATH_MAX) {
+        *result = -ENAMETOOLONG;
+        return NULL;
+    }
+    memmove(walk->text + (rest[0] != '/'), rest, length + 1);
+    walk->text[0] = '/';
+    const char *back = after_mount(walk->text);
+    if (back == NULL)
+        *result = FRAZIL_REAL;
+    return back;
+}
+
+/* Put the link's target before `rest`. */
+static int expand(frazil_walk *walk, const frazil_node *link, const char *rest)
+{
+    size_t left = strlen(rest), length = link->link.length;
+
+    if (length == 0 || length >= PATH_MAX)
+        return length == 0 ? -ENOENT : -ENAMETOOLONG;
+    if (length + left + 1 >= sizeof walk->text)
+        return -ENAMETOOLONG;
+    memmove(walk->text + length, rest, left + 1);
+    memcpy(walk->text, link->link.target, length);
+    return 0;
+}
+
+int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int flags)
+{
+    int links = 0, result = 0;
+
+    walk->entry = NULL;
+    walk->parent = NULL;
+    walk->slash = false;
+    walk->directory = AT_FDCWD;
+    if ((result = start(walk, directory, path, flags)) != 0)
+        return result;
+    const char *at = walk->text;
+    for (;;) {
+        while (*at == '/')
+            at++;
+        if (*at == 0)
+            return 0;
+        if (!S_ISDIR(walk->node->mode))
+            return -ENOTDIR;
+        if ((result = frazil_permitted(walk->node, X_OK, false)) != 0)
+            return result;
+        const char *end = strchrnul(at, '/');
+        size_t length = (size_t)(end - at);
+        const char *rest = end;
+        while (*end == '/')
+            end++;
+        bool last = *end == 0;
+        walk->slash = last && end != rest;
+        walk->entry = NULL;
+        if (length > NAME_MAX)
+            return -ENAMETOOLONG;
+        if (length == 1 && at[0] == '.') {
+            walk->last = FRAZIL_DOT;
+            at = end;
+            continue;
+        }
+        if (length == 2 && at[0] == '.' && at[1] == '.') {
+            walk->last = FRAZIL_DOTDOT;
+            at = end;
+            if (walk->node != frazil_root) {
+                walk->node = walk->node->directory.parent;
+            } else if ((at = leave(walk, end, &result)) == NULL) {
+                return result;
+            }
+            continue;
+        }
+        frazil_entry *entry = frazil_lookup(walk->node, at, length, &result);
+        if (result != 0)
+            return result;
+        if (entry == NULL && !last)
+            return -ENOENT;
+        if (entry != NULL && S_ISLNK(entry->node->mode)
+            && (!last || (flags & FRAZIL_FOLLOW) || (walk->slash && !(flags & FRAZIL_LAST)))) {
+            if (++links > MAX_LINKS)
+                return -ELOOP;
+            if ((result = expand(walk, entry->node, rest)) != 0)
+                return result;
+            const char *target = after_mount(walk->text);
+            at = walk->text;
+            if (target != NULL) {
+                walk->node = frazil_root;
+                walk->last = FRAZIL_TOP;
+                at = target;
+            } else if (walk->text[0] == '/') {
+                return strlen(walk->text) < PATH_MAX ? FRAZIL_REAL : -ENAMETOOLONG;
+            }
+            continue;
+        }
+        if (last) {
+            walk->last = FRAZIL_NAME;
+            walk->parent = walk->node;
+            walk->entry = entry;
+            walk->node = entry != NULL ? entry->node : NULL;
+            walk->name = at;
+            walk->length = length;
+            if (walk->node != NULL && walk->slash && !(flags & (FRAZIL_LAST | FRAZIL_CREATE)) && !S_ISDIR(walk->node->mode))
+                return -ENOTDIR;
+            return 0;
+        }
+        walk->node = entry->node;
+        at = end;
+    }
+}
+
+int frazil_walk_existing(frazil_walk *walk, int directory, const char *path, int flags)
+{
+    int result = frazil_walk_path(walk, directory, path, flags);
+
+    return result == 0 && walk->node == NULL ? -ENOENT : result;
+}
