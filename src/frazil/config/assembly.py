@@ -1,0 +1,180 @@
+"""The last step of every front-end for ordinary sources: application and third-party code become a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from frazil.config.data_files import data_files
+from frazil.config.exclusion import Exclusion
+from frazil.config.install import environment
+from frazil.config.modules import ModuleSearch, Use, classifier_of
+from frazil.config.parsing import Parser
+from frazil.config.requirements import marker_environment, parsed
+from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
+from frazil.errors import SourceError, UsageError
+from frazil.plan import APPLICATION_DIRECTORY, EntryKind, Plan
+from frazil.resources.collection import Collection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.requirements import Requirement
+
+    from frazil.cache import ContentCache
+    from frazil.config.options import SourceOptions
+    from frazil.distribution import PythonDistribution
+    from frazil.plan import EntryPoint
+    from frazil.resources.installed import SitePackages
+    from frazil.resources.kinds import Resource
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan in the making."""
+
+    options: SourceOptions
+    distribution: PythonDistribution
+    cache: ContentCache
+    resources: list[Resource] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    extra_paths: list[str] = field(default_factory=list)
+    parser: Parser = field(init=False)
+    excluded: Exclusion = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parser = Parser(self.distribution, self.cache)
+        self.excluded = Exclusion(self.options.exclude)
+
+    def search(self, root: Path, *, data: bool = False) -> ModuleSearch:
+        """A search for modules of the application below ``root``."""
+        return ModuleSearch(root, self.parser, self.excluded, prefix=APPLICATION_DIRECTORY, data=data)
+
+    def add_application(self, search: ModuleSearch) -> dict[str, Use]:
+        """Follow imports, ``--include`` among them, and add what is found; the modules wanted from elsewhere are returned."""
+        unknown: list[str] = []
+        for name in self.options.include:
+            below = name.removesuffix(".*")
+            if not all(map(str.isidentifier, below.split("."))):
+                raise UsageError(f"{name!r} is no module name", where="--include", remedy="Write pkg.module, or pkg.*")
+            if not (search.take_below(below) if name.endswith(".*") else search.take(below)):
+                unknown.append(below)
+        search.follow()
+        wanted = dict(search.wanted)
+        for name in unknown:
+            wanted[name] = Use("--include", optional=False)
+        self.resources += search.resources.values()
+        self.warnings += search.warnings
+        return wanted
+
+    def add_third_party(self, wanted: Mapping[str, Use], requirements: Sequence[str], where: object) -> None:
+        """Add what ``--venv`` or the requirements provide; a warning for each module that is then still not found."""
+        for text in requirements:
+            parsed(text, where)
+        for text in self.options.requirements:
+            parsed(text, "--with")
+        every = [*requirements, *self.options.requirements]
+        taken = ThirdParty()
+        if self.options.venv is not None:
+            site = self.virtual_environment()
+            roots = [one for one in (parsed(text, where) for text in every) if self.applies(one)]
+            taken = needed(site, roots, wanted, self.parser, self.excluded, import_site=self.options.interpreter.import_site)
+        elif every:
+            site = site_packages(environment(every, None, self.distribution, self.cache), self.parser)
+            taken = whole(site, import_site=self.options.interpreter.import_site)
+        self.add(taken)
+        self._warn(wanted, taken.found)
+
+    def applies(self, requirement: Requirement) -> bool:
+        """Whether a requirement's marker holds for the distribution."""
+        return requirement.marker is None or requirement.marker.evaluate(marker_environment(self.distribution))
+
+    def virtual_environment(self, *, application: str | None = None) -> SitePackages:
+        """The distributions of ``--venv``."""
+        assert self.options.venv is not None  # noqa: S101 - callers look first
+        place = self.options.directory / self.options.venv
+        site = site_packages(virtual_environment(place, self.distribution), self.parser, application=application)
+        if sees_system(place):
+            self.warnings.append(f"{place}: packages of the system that this environment includes are left out")
+        return site
+
+    def add(self, taken: ThirdParty) -> None:
+        """Add third-party code."""
+        self.resources += taken.resources
+        self.warnings += taken.warnings
+        self.extra_paths += [path for path in taken.extra_paths if path not in self.extra_paths]
+
+    def _warn(self, wanted: Mapping[str, Use], found: set[str]) -> None:
+        known = {name.partition(".")[0] for name in found}
+        missing: dict[str, Use] = {}
+        for name, use in wanted.items():
+            top = name.partition(".")[0]
+            if top in known or top in self.distribution.stdlib_modules or use.optional:
+                continue
+            if use.where == "--include":
+                raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
+            missing.setdefault(top, use)
+        for top, use in sorted(missing.items()):
+            self.warnings.append(f"{use.where}: module {top!r} is not found. {_remedy(self.options, top)}")
+
+    def plan(self, name: str, entries: tuple[EntryPoint, ...]) -> Plan:
+        """The plan. Raises UsageError for a name that no file can have."""
+        options = self.options
+        check_name(name)
+        for entry in entries:
+            check_name(entry.name)
+        collection = Collection(self.resources)
+        classifier = classifier_of(self.parser)
+        collection.update(data_files(options.include_data, options.directory, classifier, self.warnings))
+        prefixes = (APPLICATION_DIRECTORY, site_prefix(self.distribution), *self.extra_paths)
+        self.excluded.apply(collection, prefixes)
+        for entry in entries:
+            self._check_entry(entry, collection)
+        return Plan(
+            name=name,
+            distribution=self.distribution,
+            collection=collection,
+            entries=entries,
+            link=options.link,
+            stdlib=options.stdlib,
+            include=options.include,
+            exclude=options.exclude,
+            with_source=options.with_source,
+            interpreter=options.interpreter,
+            extra_paths=tuple(self.extra_paths),
+            warnings=tuple(dict.fromkeys(self.warnings)),
+        )
+
+    def _check_entry(self, entry: EntryPoint, collection: Collection) -> None:
+        if entry.kind is EntryKind.SCRIPT:
+            present = entry.target in collection
+        else:
+            module = entry.target.partition(":")[0]
+            names = {one.name for one in collection.modules()}
+            if entry.kind is EntryKind.MODULE:
+                present = module in names or f"{module}.__main__" in names
+            else:
+                present = module in names or module in self.distribution.stdlib_modules
+            if not present and not self.excluded(module):
+                raise SourceError(f"module {module} is not there", where=entry.target, remedy=_remedy(self.options, module))
+        if not present:
+            raise UsageError(f"the entry point {entry.target} is excluded", where="--exclude", remedy="Take the pattern out.")
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless ``name`` can be the name of a file."""
+    if not name or name in {".", ".."} or any(each in name for each in "/\0\n"):
+        problem = f"{name!r} cannot be the name of an executable"
+        raise UsageError(problem, where="--name", remedy="Give a name without a slash; --output says where the file goes.")
+
+
+def _remedy(options: SourceOptions, top: str) -> str:
+    if options.venv is not None:
+        return f"Install what provides it into {options.venv}, or leave it out with --exclude {top}."
+    return (
+        f"Name what provides it with --with {canonicalize_name(top)}, in the script's `# /// script` block, "
+        f"or take it from an environment with --venv; --exclude {top} silences this."
+    )

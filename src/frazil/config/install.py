@@ -1,0 +1,198 @@
+"""Requirements installed into the content cache, by uv or else by pip; an environment that is there starts no process."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from packaging.utils import canonicalize_name
+
+from frazil.cache import digest, file_digest
+from frazil.config.installer_settings import fingerprint, installer_environment
+from frazil.config.requirements import parsed
+from frazil.errors import DependencyError, HostError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packaging.requirements import Requirement
+
+    from frazil.cache import ContentCache
+    from frazil.distribution import PythonDistribution
+
+_KIND: Final = "environments"
+_LAYOUT: Final = "1"
+_LINES_SHOWN: Final = 25
+_SECRET: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_NOT_HASHED: Final = frozenset(
+    {
+        *("__pycache__", ".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"),
+        *(".hypothesis", ".idea", ".vscode", ".DS_Store", ".coverage"),
+    }
+)
+_OUTPUTS: Final = frozenset({"build", "dist"})
+"""At the root of a project: what building it leaves there."""
+
+
+def environment(
+    requirements: Sequence[str],
+    project: Path | None,
+    distribution: PythonDistribution,
+    cache: ContentCache,
+    *,
+    dependencies: bool = True,
+) -> Path:
+    """A ``site-packages`` directory with ``requirements`` and the project (built by its own backend), and all they depend on.
+
+    It is made once for the same requirements, project files, Python, installer and index settings. Raises DependencyError with
+    the last lines of the installer when something does not resolve, build or install.
+    """
+    wanted = sorted({_normalised(parsed(text, "--with")) for text in requirements})
+    installer = _installer(distribution)
+    key = digest(
+        _LAYOUT,
+        *wanted,
+        "" if dependencies else "without dependencies",
+        "no project" if project is None else tree_digest(project),
+        distribution.full_version,
+        *distribution.extension_suffixes,
+        installer[0],
+        *(_content_of(text) for text in wanted),
+        *fingerprint(os.environ),
+    )
+    site = Path("lib", f"python{distribution.short_version}", "site-packages")
+
+    def make(place: Path) -> None:
+        place.mkdir()
+        (place / site).mkdir(parents=True)
+        arguments = [*wanted, *([] if project is None else [str(project)])]
+        if arguments:
+            _install(installer, [*([] if dependencies else ["--no-deps"]), *arguments], place, project, distribution)
+            _settle(place, site)
+
+    return cache.entry(_KIND, key, make) / site
+
+
+def _normalised(requirement: Requirement) -> str:
+    name = canonicalize_name(requirement.name)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    where = f" @ {requirement.url}" if requirement.url else ",".join(sorted(str(requirement.specifier).split(",")))
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return f"{name}{extras}{where}{marker}"
+
+
+def _content_of(requirement: str) -> str:
+    """A digest of what a ``name @ file:///...`` requirement names, which may change while its name does not."""
+    _, separator, rest = requirement.partition("@ file://")
+    if not separator:
+        return ""
+    place = Path(rest.split(" ;")[0].split("#")[0].strip())
+    try:
+        return tree_digest(place) if place.is_dir() else file_digest(place)
+    except OSError:
+        return ""
+
+
+def tree_digest(root: Path) -> str:
+    """A digest of a project's files by relative path and content, without version control, caches, environments and outputs."""
+    try:
+        return digest(*(part for relative, file in _sources(root, "") for part in (relative, _state(file))))
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", where=error.filename or root) from error
+
+
+def _state(file: Path) -> str:
+    if file.is_symlink():
+        return f"link {file.readlink()}"
+    return f"{file_digest(file)} {file.stat().st_mode & 0o100}"
+
+
+def _sources(directory: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    with os.scandir(directory) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = entry.name
+        if name in _NOT_HASHED or name.endswith((".egg-info", ".pyc")) or (not prefix and name in _OUTPUTS):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if not Path(entry.path, "pyvenv.cfg").exists():
+                yield from _sources(Path(entry.path), f"{prefix}{name}/")
+        elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
+            yield prefix + name, Path(entry.path)
+
+
+def _installer(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
+    """Which installer, and the commands that start it, to be tried in turn."""
+    found = shutil.which("uv")
+    if found is not None:
+        return "uv", [[found]]
+    if importlib.util.find_spec("uv") is not None:
+        return "uv", [[sys.executable, "-P", "-m", "uv"]]
+    own = [str(distribution.executable), "-P", "-m", "pip"]
+    # A Python without pip (Debian's, say) can be served by the pip of the Python that runs frazil.
+    served = [sys.executable, "-P", "-m", "pip", "--python", str(distribution.executable)]
+    return "pip", [own, served]
+
+
+def _install(
+    installer: tuple[str, list[list[str]]],
+    arguments: list[str],
+    place: Path,
+    project: Path | None,
+    distribution: PythonDistribution,
+) -> None:
+    kind, commands = installer
+    if kind == "uv":
+        options = ["pip", "install", "--prefix", str(place), "--python", str(distribution.executable), "--no-progress"]
+    else:
+        options = ["install", "--prefix", str(place), "--ignore-installed", "--no-compile", "--no-input"]
+        options += ["--no-warn-script-location", "--disable-pip-version-check", "--root-user-action", "ignore"]
+    result = None
+    for command in commands:
+        try:
+            result = subprocess.run(
+                [*command, *options, "--", *arguments],
+                cwd=project or place,
+                env=installer_environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+        except OSError as error:
+            raise HostError(f"{command[0]} cannot be started: {error.strerror}") from error
+        if result.returncode == 0:
+            return
+        if b"No module named pip" not in result.stderr:
+            break
+    if result is None or b"No module named pip" in result.stderr:
+        raise HostError("there is neither uv nor pip to install requirements with", remedy="Install one: pip install uv")
+    raise _failed(kind, result, project)
+
+
+def _failed(kind: str, result: subprocess.CompletedProcess[bytes], project: Path | None) -> DependencyError:
+    text = (result.stdout + result.stderr).decode(errors="replace")
+    lines = [line for line in _SECRET.sub("***", text).splitlines() if line.strip()]
+    problem = f"the requirements cannot be installed: {kind} ended with {result.returncode}"
+    remedy = "Check the names and versions of the requirements, the network, and the index settings of pip or uv."
+    return DependencyError(problem, where=project, details="\n".join(lines[-_LINES_SHOWN:]), remedy=remedy)
+
+
+def _settle(place: Path, site: Path) -> None:
+    """Bring what the installer made into one layout, and remove what scanning would leave out anyway."""
+    local = place / "local"
+    if (local / "lib").is_dir():  # Debian's scheme for a prefix
+        shutil.copytree(local, place, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(local)
+    for other in sorted([*place.glob("lib*/python*/site-packages"), *place.glob("lib*/python*/dist-packages")]):
+        if other != place / site:
+            shutil.copytree(other, place / site, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(other)
+    for cached in list(place.rglob("__pycache__")):
+        shutil.rmtree(cached)
+    shutil.rmtree(place / "bin", ignore_errors=True)

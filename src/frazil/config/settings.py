@@ -1,0 +1,125 @@
+"""The table ``[tool.frazil]``: what a project says about its own executables. All that is wrong with it is told at once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from frazil.config.data_files import split
+from frazil.errors import FrazilError, UsageError
+from frazil.plan import LinkMode, StandardLibrary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from frazil.config.options import SourceOptions
+
+_OPTIMIZE: Final = (0, 1, 2)
+
+
+@dataclass(slots=True)
+class _Check:
+    """Issues found so far, each with the path of what it is about."""
+
+    issues: list[str]
+
+    def text(self, path: str, value: Any) -> None:
+        if not isinstance(value, str):
+            self.issues.append(f"{path}: must be a string, not {_kind(value)}")
+        elif not value.strip():
+            self.issues.append(f"{path}: is empty")
+
+    def flag(self, path: str, value: Any) -> None:
+        if not isinstance(value, bool):
+            self.issues.append(f"{path}: must be true or false, not {_kind(value)}")
+
+    def texts(self, path: str, value: Any, each: Callable[[str, str], None] | None = None) -> None:
+        if not isinstance(value, list):
+            self.issues.append(f"{path}: must be an array of strings, not {_kind(value)}")
+            return
+        for index, one in enumerate(value):
+            before = len(self.issues)
+            self.text(f"{path}[{index}]", one)
+            if each is not None and len(self.issues) == before:
+                each(f"{path}[{index}]", one)
+
+    def data(self, path: str, value: str) -> None:
+        try:
+            split(value)
+        except FrazilError as error:
+            self.issues.append(f"{path}: {error.problem}")
+
+    def choice(self, path: str, value: Any, choices: tuple[object, ...]) -> None:
+        if isinstance(value, bool) or value not in choices:
+            listed = ", ".join(repr(one) if isinstance(one, int) else f'"{one}"' for one in choices)
+            shown = repr(value) if isinstance(value, str | int | float) else _kind(value)
+            self.issues.append(f"{path}: must be one of {listed}, not {shown}")
+
+
+_KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
+    "name": lambda check, path, value: check.text(path, value),
+    "include": lambda check, path, value: check.texts(path, value),
+    "exclude": lambda check, path, value: check.texts(path, value),
+    "include-data": lambda check, path, value: check.texts(path, value, check.data),
+    "optimize": lambda check, path, value: check.choice(path, value, _OPTIMIZE),
+    "link": lambda check, path, value: check.choice(path, value, tuple(one.value for one in LinkMode)),
+    "stdlib": lambda check, path, value: check.choice(path, value, tuple(one.value for one in StandardLibrary)),
+    "source": lambda check, path, value: check.flag(path, value),
+    "multicall": lambda check, path, value: check.flag(path, value),
+}
+
+
+def merged(options: SourceOptions, document: Mapping[str, Any], file: Path) -> SourceOptions:
+    """The options with those of the document's ``[tool.frazil]`` table. Raises UsageError that lists every issue."""
+    tool = document.get("tool", {})
+    table = tool.get("frazil", {}) if isinstance(tool, dict) else {}
+    check = _Check([])
+    if not isinstance(table, dict):
+        check.issues.append(f"tool.frazil: must be a table, not {_kind(table)}")
+        table = {}
+    for key, value in table.items():
+        if key in _KEYS:
+            _KEYS[key](check, f"tool.frazil.{key}", value)
+        else:
+            check.issues.append(f"tool.frazil.{key}: is not known{_meant(key)}")
+    if check.issues:
+        count = len(check.issues)
+        problem = "a setting is not valid" if count == 1 else f"{count} settings are not valid"
+        remedy = "The table [tool.frazil] takes " + ", ".join(sorted(_KEYS)) + "."
+        raise UsageError(problem, where=file, details="\n".join(f"  {issue}" for issue in check.issues), remedy=remedy)
+    return _apply(options, table, file.parent)
+
+
+def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> SourceOptions:
+    defaults = type(options)(source="")
+    interpreter = options.interpreter
+    if interpreter.optimize == 0:
+        interpreter = replace(interpreter, optimize=table.get("optimize", 0))
+    data = []
+    for text in table.get("include-data", []):
+        source, target = split(text)
+        data.append(f"{base / source}={target}")
+    return replace(
+        options,
+        name=options.name or table.get("name"),
+        include=(*table.get("include", ()), *options.include),
+        exclude=(*table.get("exclude", ()), *options.exclude),
+        include_data=(*data, *options.include_data),
+        multicall=options.multicall or table.get("multicall", False),
+        link=options.link if options.link is not defaults.link else LinkMode(table.get("link", defaults.link.value)),
+        stdlib=options.stdlib if options.stdlib is not defaults.stdlib else StandardLibrary(table.get("stdlib", "used")),
+        with_source=options.with_source and table.get("source", True),
+        interpreter=interpreter,
+    )
+
+
+def _kind(value: object) -> str:
+    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "a table"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _meant(key: str) -> str:
+    close = difflib.get_close_matches(key.replace("_", "-"), _KEYS, n=1)
+    return f"; is {close[0]!r} meant?" if close else ""
