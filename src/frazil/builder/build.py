@@ -1,0 +1,175 @@
+"""Build one executable: eat a plan, write a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import frazil_runtime
+from frazil.builder.bytecode import Compiler, read_content
+from frazil.builder.elf import assemble
+from frazil.builder.host import Result
+from frazil.builder.imports import importable, parents, unresolved
+from frazil.builder.launcher import make_launcher
+from frazil.builder.native import find_libraries
+from frazil.builder.pack import console_scripts, pack, search_path
+from frazil.builder.stdlib import Library, imported, mentioned, select
+from frazil.errors import SourceError, UsageError
+from frazil.plan import EntryKind
+from frazil.resources.kinds import APPLICATION, RUNTIME, DataFile, ExtensionModule, SourceModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from frazil.builder.bytecode import Compiled
+    from frazil.builder.host import Host
+    from frazil.plan import Plan
+    from frazil.resources.collection import Collection
+    from frazil.resources.kinds import Module
+
+_EPOCH: Final = 1_577_836_800
+"""The time of all files in an image, 2020-01-01, unless ``SOURCE_DATE_EPOCH`` names another: a build must not leave its own."""
+
+
+def build(plan: Plan, host: Host) -> Result:
+    """Write the executable that ``plan`` describes to ``host.output``. Raises FrazilError; the old output then stays."""
+    clock = _Clock(host)
+    with clock.step("launcher"):
+        launcher = make_launcher(plan.distribution, plan.link, host.cache)
+    with Compiler(plan.distribution, plan.interpreter.optimize, host.cache) as compiler:
+        with clock.step("modules"):
+            collection = _with_runtime(plan)
+            compiled = compiler.compile(_sources(collection))
+            _require_valid(collection, compiled)
+        with clock.step("standard library"):
+            library = Library(plan.distribution)
+            roots = _reached(plan, collection, compiled, library)
+            selection = select(plan, library, roots, compiler, known={module.name for module in collection.modules()})
+            collection.update(selection.resources)
+            compiled |= selection.compiled
+    with clock.step("native libraries"):
+        collection.update(launcher.resources)
+        closure = find_libraries(collection, plan.distribution, host.cache, launcher.path)
+        collection.update(closure.libraries)
+    with clock.step("image"):
+        packed = pack(plan, collection, compiled, link=launcher.link, floor=closure.floor, mtime_ns=_timestamp())
+    with clock.step("executable"):
+        size = assemble(launcher.path, packed.image, host.output)
+    return Result(
+        path=host.output,
+        size=size,
+        sizes={**packed.sizes, "launcher": size - len(packed.image)},
+        modules=packed.modules,
+        timings=tuple(clock.timings),
+        glibc=closure.floor,
+        link=launcher.link,
+        link_reason=launcher.reason,
+        warnings=tuple(dict.fromkeys((*plan.warnings, *_warnings(plan, collection, compiled), *closure.warnings))),
+    )
+
+
+@dataclass(slots=True)
+class _Clock:
+    host: Host
+    timings: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Tell that a step begins, and keep how long it takes."""
+        self.host.progress(name)
+        begun = time.perf_counter()
+        yield
+        self.timings.append((name, time.perf_counter() - begun))
+
+
+def _with_runtime(plan: Plan) -> Collection:
+    """The plan's collection with the run-time and the scripts of its entry points."""
+    collection = plan.collection.copy()
+    site = f"lib/python{plan.distribution.short_version}"
+    origin = Path(frazil_runtime.__file__).parent
+    for file in sorted(origin.rglob("*.py")):
+        parts = file.relative_to(origin.parent).with_suffix("").parts
+        package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if package else parts)
+        path = f"{site}/{file.relative_to(origin.parent)}"
+        directory = path.rsplit("/", 2 if package else 1)[0]
+        collection.add(SourceModule(name, package, file, path, directory, RUNTIME))
+    for script in console_scripts(plan):
+        collection.discard(script.path)
+        collection.add(script)
+    for entry in plan.entries:
+        held = collection.get(entry.target) if entry.kind is EntryKind.SCRIPT else None
+        if isinstance(held, DataFile):  # a script whose name has no suffix
+            collection.discard(held.path)
+            directory = held.path.rpartition("/")[0]
+            collection.add(SourceModule(held.path, False, held.content, held.path, directory, held.owner))
+    return collection
+
+
+def _sources(collection: Collection) -> list[SourceModule]:
+    return [module for module in collection.modules() if isinstance(module, SourceModule)]
+
+
+def _require_valid(collection: Collection, compiled: Mapping[str, Compiled]) -> None:
+    """Raise SourceError for the first file of the application that is no valid Python; others may be left unimported."""
+    for module in _sources(collection):
+        error = compiled[module.path].error
+        if error is not None and module.owner in {APPLICATION, RUNTIME}:
+            where = f"{_place(module)}:{error.line}" if error.line else _place(module)
+            raise SourceError(f"syntax error: {error.message}", where=where, details=error.marked())
+
+
+def _reached(plan: Plan, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
+    """The names that the collection may import, its own modules taken out."""
+    names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind is not EntryKind.SCRIPT}
+    for module in collection.modules():
+        if isinstance(module, SourceModule):
+            # What the run-time imports inside functions it does for callers who have imported it themselves.
+            names.update(imported(compiled[module.path].imports, lazily=module.owner != RUNTIME))
+        elif isinstance(module, ExtensionModule):
+            names.update(mentioned(read_content(module.content), library))
+    own = {module.name for module in collection.modules() if module.directory == search_path(plan)[0]}
+    return {name for name in names if name.partition(".")[0] not in own}
+
+
+def _warnings(plan: Plan, collection: Collection, compiled: Mapping[str, Compiled]) -> Iterator[str]:
+    """What the program's author should know and the build could not settle, a sentence each."""
+    for kept, dropped in collection.conflicts:
+        yield f"{kept.path}: the file of {kept.owner} was taken, the one of {dropped.owner} left out"
+    mine = [module for module in collection.modules() if module.owner == APPLICATION]
+    builtin = plan.distribution.builtin_modules
+    for module in mine:
+        if module.name in builtin and module.directory in search_path(plan):
+            yield f"{_place(module)}: cannot be imported, since {module.name} is built into the interpreter"
+    found = importable(collection.modules(), search_path(plan))
+    tops = {name.partition(".")[0] for name in found} | builtin | set(map(_first, plan.exclude))
+    owned = {part for module in mine for part in (module.name, *parents(module.name))}
+    owned = {name for name in owned if name not in found or found[name].owner == APPLICATION}
+    for module in mine:
+        done = compiled.get(module.path)
+        for line, text in () if done is None else done.warnings:
+            yield f"{_place(module)}:{line}: {text}"
+        for one in () if done is None else unresolved(done.imports, tops, owned):
+            yield f"{_place(module)}:{one.line}: there is no module {one.name} to import"
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _place(module: Module) -> str:
+    return str(module.content) if isinstance(module.content, Path) else module.path
+
+
+def _timestamp() -> int:
+    """Nanoseconds since 1970 for the files of the image."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return _EPOCH * 10**9
+    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 33:
+        raise UsageError("not a number of seconds", where=f"SOURCE_DATE_EPOCH={text}", remedy="Correct or unset the variable.")
+    return int(text) * 10**9
