@@ -206,9 +206,12 @@ class _Work:
             parts.append(self.distribution.identity)
 
         def make(path: Path) -> None:
-            self.compiler.compile_c([source], words, path)
+            path.mkdir()
+            self.compiler.compile_c([source], words, path / name)
 
-        return self.cache.entry("object", digest(*parts), make)
+        # zig tells objects from sources by the end of their names.
+        name = f"{source.stem}.o"
+        return self.cache.entry("object", digest(*parts), make) / name
 
     def _key(self, mode: str, files: Iterable[Path], words: Iterable[str]) -> str:
         headers = sorted(self.sources.glob("*.h"))

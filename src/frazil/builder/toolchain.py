@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -132,6 +133,9 @@ def _identified(words: tuple[str, ...], cache: ContentCache) -> Compiler:
 
 def _identify(words: tuple[str, ...]) -> tuple[str, str]:
     version = _run([*words, "--version"], "the compiler does not tell its version").splitlines()
+    if Path(words[0]).name == "zig":
+        # It names the target of the clang inside; what it compiles for is this machine with its glibc.
+        return version[0], f"{platform.machine()}-linux-gnu.{'.'.join(platform.libc_ver()[1:])}"
     target = _run([*words, "-dumpmachine"], "the compiler does not tell what it compiles for").strip()
     return (version[0] if version else "unknown"), target
 
