@@ -2,13 +2,7 @@
  *
  * A mutation of an image would nearly always stop at a checksum, so checksums are made to fit first: header, settings and each
  * record that lies inside. A byte that readers ignore decides which of them, so that the checks of the checksums are met too.
- * Build and run (docs/spec/icecube.md is the format):
- *
- *   python tests/icecube/corpus.py seeds SEEDS
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I src/frazil/launcher \
- *     fuzz/fuzz_icecube.c src/frazil/launcher/icecube.c src/frazil/launcher/crc32.c -o fuzz_icecube
- *   ./fuzz_icecube -max_len=16384 -max_total_time=60 SEEDS
- */
+ * `python fuzz/run.py` builds and runs it. */
 #include <stdlib.h>
 #include <string.h>
 

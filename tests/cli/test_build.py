@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 
-def frazil(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def frazil(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "frazil", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **variables})
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, build_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a script, and the cache that all tests of a run share."""
+    monkeypatch.setenv("FRAZIL_CACHE_DIR", build_environment["FRAZIL_CACHE_DIR"])
     (tmp_path / "hello.py").write_text("import sys\nprint('hello', *sys.argv[1:])\nsys.exit(len(sys.argv) - 1)\n")
     return tmp_path
 

@@ -18,7 +18,9 @@ def run(*arguments: str | Path, cwd: Path, cache: Path | None = None) -> subproc
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, build_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a script, and the cache that all tests of a run share."""
+    monkeypatch.setenv("FRAZIL_CACHE_DIR", build_environment["FRAZIL_CACHE_DIR"])
     (tmp_path / "hello.py").write_text("import sys\nprint('hello', *sys.argv[1:])\nsys.exit(len(sys.argv) - 1)\n")
     return tmp_path
 

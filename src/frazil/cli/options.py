@@ -125,7 +125,7 @@ def distribution_of(python: str | None, sha256: str | None, cache: ContentCache)
     if python is None:
         return distribution.running(cache)
     if is_archive(python):
-        from frazil import distribution_archive  # noqa: PLC0415 - few builds need it
+        from frazil.distribution_archive import unpack  # noqa: PLC0415 - few builds need it
 
         if "://" in python and sha256 is None:
             raise UsageError(
@@ -133,7 +133,7 @@ def distribution_of(python: str | None, sha256: str | None, cache: ContentCache)
                 where=python,
                 remedy="Give it with --sha256; publishers list it beside the archive.",
             )
-        return distribution_archive.unpack(python, sha256, cache)
+        return unpack(python, sha256, cache)
     return distribution.describe(_interpreter(python), cache)
 
 

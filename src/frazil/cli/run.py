@@ -93,7 +93,9 @@ def key_of(plan: Plan) -> str:
     from frazil import __version__  # noqa: PLC0415 - --help does not build
     from frazil.cache import digest  # noqa: PLC0415 - likewise
 
-    return digest(__version__, *map(_identity, _tool_files()), *_described(plan))
+    # Variables that change what a build makes (see the builder's ``toolchain.py`` and ``build.py``).
+    variables = [f"{name}={os.environ.get(name, '')}" for name in ("CC", "SOURCE_DATE_EPOCH")]
+    return digest(__version__, *variables, *map(_identity, _tool_files()), *_described(plan))
 
 
 def _chosen(plans: Sequence[Plan], script: str | None) -> Plan:
