@@ -44,8 +44,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="frazil-fuzz-") as name:
         work = Path(name)
         target, seeds = work / "fuzz_icecube", work / "seeds"
-        sources: list[str | Path] = [ROOT / "fuzz/fuzz_icecube.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c"]
-        subprocess.run([clang(), *FLAGS, "-I", LAUNCHER, *sources, "-o", target], check=True)
+        sources = [ROOT / "fuzz/fuzz_icecube.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c"]
+        command: list[str | Path] = [clang(), *FLAGS, "-I", LAUNCHER, *sources, "-o", target]
+        subprocess.run(command, check=True)
         subprocess.run([sys.executable, ROOT / "tests/icecube/corpus.py", "seeds", seeds], check=True)
         words = [
             target,
