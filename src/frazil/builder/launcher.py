@@ -133,7 +133,8 @@ class _Work:
                 self.compiler.link([*words, *map(os.fspath, objects), *python, *libraries], path)
             except HostError as error:
                 problem = f"{archive.name} cannot be linked"
-                raise DistributionError(problem, where=archive, details=error.details) from error
+                remedy = "Install what is missing, or use --link shared."
+                raise DistributionError(problem, where=archive, details=error.details, remedy=remedy) from error
             self._check_program(path)
 
         path = self.cache.entry("launcher", key, make)

@@ -1,4 +1,5 @@
-/* usage: PROGRAM CODE [LIBRARY...]: run Python code, after loading libraries (link mode shared). Without CODE: print the image. */
+/* usage: PROGRAM CODE [LIBRARY...]: run Python code, after loading libraries (link mode shared). Without CODE: print the image.
+ */
 #define _GNU_SOURCE
 #include "core.h"
 
