@@ -48,14 +48,9 @@ def main() -> int:
         command: list[str | Path] = [clang(), *FLAGS, "-I", LAUNCHER, *sources, "-o", target]
         subprocess.run(command, check=True)
         subprocess.run([sys.executable, ROOT / "tests/icecube/corpus.py", "seeds", seeds], check=True)
-        words = [
-            target,
-            f"-max_len={LONGEST}",
-            f"-max_total_time={options.seconds}",
-            f"-artifact_prefix={options.keep}/",
-            seeds,
-        ]
-        return subprocess.run([*words, "-print_final_stats=1"], check=False).returncode
+        limits = [f"-max_len={LONGEST}", f"-max_total_time={options.seconds}", "-print_final_stats=1"]
+        run: list[str | Path] = [target, *limits, f"-artifact_prefix={options.keep}/", seeds]
+        return subprocess.run(run, check=False).returncode
 
 
 if __name__ == "__main__":
