@@ -157,7 +157,7 @@ class Draft:
             if entry.kind is EntryKind.MODULE:
                 present = module in names or f"{module}.__main__" in names
             else:
-                present = module in names or module in self.distribution.stdlib_modules
+                present = module in names or module.partition(".")[0] in self.distribution.stdlib_modules
             if not present and not self.excluded(module):
                 raise SourceError(f"module {module} is not there", where=entry.target, remedy=_remedy(self.options, module))
         if not present:

@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from packaging.utils import canonicalize_name
 
@@ -59,7 +60,7 @@ def environment(
         _LAYOUT,
         *wanted,
         "" if dependencies else "without dependencies",
-        "no project" if project is None else tree_digest(project),
+        *(["no project"] if project is None else _project_parts(project)),
         distribution.full_version,
         *distribution.extension_suffixes,
         installer[0],
@@ -97,6 +98,50 @@ def _content_of(requirement: str) -> str:
         return tree_digest(place) if place.is_dir() else file_digest(place)
     except OSError:
         return ""
+
+
+def _project_parts(project: Path) -> list[str]:
+    """Digests of everything local that a project's build rests on.
+
+    Its files, its history where that may give the version, and the directories that ``[tool.uv.sources]`` and requirements of
+    the form ``name @ file:///...`` lead to.
+    """
+    parts = [tree_digest(project)]
+    try:
+        text = (project / "pyproject.toml").read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except (OSError, ValueError):
+        return parts
+    if "dynamic" in text:
+        parts += _history(project / ".git")
+    dependencies = _table(document, "project").get("dependencies", [])
+    parts += [_content_of(str(one)) for one in (dependencies if isinstance(dependencies, list) else [])]
+    sources = _table(document, "tool", "uv", "sources").values()
+    paths = [one["path"] for one in sources if isinstance(one, dict) and isinstance(one.get("path"), str)]
+    parts += [_content_of(f"x @ file://{project / path}") for path in sorted(paths)]
+    return parts
+
+
+def _table(document: object, *keys: str) -> dict[str, Any]:
+    """A table inside a table; empty when something on the way is missing or none."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
+
+
+def _history(git: Path) -> list[str]:
+    """What decides the version that ``setuptools-scm`` and the like compute: the current commit and the tags."""
+    try:
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        tags = [
+            f"{one.name} {one.read_text(encoding='utf-8')}"
+            for one in sorted((git / "refs" / "tags").glob("*"))
+            if one.is_file()
+        ]
+        places = [git / "packed-refs", git / head.removeprefix("ref: ")]
+        return [head, *tags, *(place.read_text(encoding="utf-8") for place in places if place.is_file())]
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def tree_digest(root: Path) -> str:
@@ -196,3 +241,4 @@ def _settle(place: Path, site: Path) -> None:
     for cached in list(place.rglob("__pycache__")):
         shutil.rmtree(cached)
     shutil.rmtree(place / "bin", ignore_errors=True)
+    (place / ".lock").unlink(missing_ok=True)

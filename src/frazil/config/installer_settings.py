@@ -43,6 +43,7 @@ _HARMFUL: Final = frozenset(
             "UV_PYTHON",
             "UV_SYSTEM_PYTHON",
             "UV_COMPILE_BYTECODE",
+            "UV_LINK_MODE",
             "UV_PROJECT",
             "UV_WORKING_DIRECTORY",
         ),

@@ -6,16 +6,15 @@ Modules are looked for as Python's path finder does: package, extension module, 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from frazil.errors import SourceError
 from frazil.resources.kinds import APPLICATION, NativeLibrary, SourceModule
 from frazil.resources.scan import CACHE_DIRECTORY, Classifier, Tree, without_shadowed
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from frazil.config.imports import RawImport
@@ -81,9 +80,13 @@ class ModuleSearch:
         self._take(script)
         return script
 
-    def take_tree(self, directory: Path, relative: str, *, data: bool) -> None:
-        """Take all modules below ``directory``, which stands at ``relative`` (``pkg/``, or nothing for the root itself)."""
-        tree = Tree(directory, skip=is_foreign)
+    def take_tree(self, directory: Path, relative: str, *, data: bool, leave: frozenset[str] = frozenset()) -> None:
+        """Take all modules below ``directory``, which stands at ``relative`` (``pkg/``, or nothing for the root itself).
+
+        Directories directly below it that ``leave`` names are left out, unless they are packages.
+        """
+        left = {str(directory / name) for name in leave if not (directory / name / "__init__.py").exists()}
+        tree = Tree(directory, skip=lambda entry: is_foreign(entry) or entry.path in left)
         for inner, file in without_shadowed(tree.files()):
             resource = self._classifier.resource(file, relative + inner, self.prefix, self.owner)
             name = getattr(resource, "name", None)
@@ -179,13 +182,3 @@ class ModuleSearch:
 def classifier_of(parser: Parser) -> Classifier:
     """What tells modules from other files for the Python of ``parser``."""
     return Classifier(tuple(sorted(parser.distribution.extension_suffixes, key=len, reverse=True)))
-
-
-def existing_directory(path: Path) -> Path:
-    """The absolute path of a directory. Raises SourceError when it is none."""
-    try:
-        if path.is_dir():
-            return Path(os.path.abspath(path))  # noqa: PTH100 - a symbolic link keeps its name
-    except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", where=path) from error
-    raise SourceError("no such directory", where=path)

@@ -27,6 +27,9 @@ _FOREIGN = {
     b"PK\x03\x04": ("this is a zip archive, not Python source", "Unpack it and name its directory."),
 }
 
+_OUTPUTS = frozenset({"build", "dist"})
+"""Where building leaves executables, in a directory that is no package."""
+
 
 def script_plan(file: Path, options: SourceOptions, distribution: PythonDistribution, cache: ContentCache) -> Plan:
     """The plan of a script; it runs as ``python FILE`` would run it."""
@@ -71,7 +74,7 @@ def directory_plan(directory: Path, options: SourceOptions, distribution: Python
         entry = EntryPoint(name, EntryKind.MODULE, directory.name)
     else:
         search = draft.search(directory)
-        search.take_tree(directory, "", data=True)
+        search.take_tree(directory, "", data=True, leave=_OUTPUTS)
         entry = EntryPoint(name, EntryKind.SCRIPT, f"{APPLICATION_DIRECTORY}/__main__.py")
     draft.add_third_party(draft.add_application(search), (), directory)
     return draft.plan(name, (entry,))
@@ -96,7 +99,7 @@ def function_plan(target: str, options: SourceOptions, distribution: PythonDistr
 
 def _require_module(module: str, target: str, draft: Draft, base: Path) -> None:
     present = any(isinstance(one, SourceModule | ExtensionModule) and one.name == module for one in draft.resources)
-    if not present and module not in draft.distribution.stdlib_modules:
+    if not present and module.partition(".")[0] not in draft.distribution.stdlib_modules:
         places = [str(base), str(base / "src")]
         if draft.options.venv is not None:
             places.append(str(draft.options.venv))
