@@ -22,9 +22,14 @@ static PyObject *damaged(PyObject *type, const char *what, const icecube_error *
         (unsigned long long)error->offset);
 }
 
-static PyObject *memfs_path(const icecube_node *node)
+/* The first `length` bytes of a node's path, as the program sees them. */
+static PyObject *memfs_path(const icecube_node *node, size_t length)
 {
-    return PyUnicode_FromFormat(MOUNT_PREFIX "%.*s", (int)node->path_length, node->path);
+    char path[sizeof MOUNT_PREFIX + ICECUBE_MAX_PATH];
+
+    memcpy(path, MOUNT_PREFIX, sizeof MOUNT_PREFIX - 1);
+    memcpy(path + sizeof MOUNT_PREFIX - 1, node->path, length);
+    return PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)(sizeof MOUNT_PREFIX - 1 + length));
 }
 
 /* Whether a path entry names that directory. */
@@ -79,14 +84,13 @@ static PyObject *describe(const icecube_module *module, const char *name)
     icecube_node file, code;
     icecube_error error;
     bool has_code = module->code_node != ICECUBE_NO_NODE;
-    int directory_length;
 
     if (icecube_node_at(core->image, module->file_node, &file, &error) != ICECUBE_FOUND
         || (has_code && icecube_node_at(core->image, module->code_node, &code, &error) != ICECUBE_FOUND))
         return damaged(PyExc_ImportError, name, &error);
-    directory_length = file.base_offset ? (int)file.base_offset - 1 : 0;
-    return Py_BuildValue("(INNNI)", module->flags, memfs_path(&file), has_code ? memfs_path(&code) : Py_NewRef(Py_None),
-        PyUnicode_FromFormat(MOUNT_PREFIX "%.*s", directory_length, file.path), module->code_node);
+    return Py_BuildValue("(INNNI)", module->flags, memfs_path(&file, file.path_length),
+        has_code ? memfs_path(&code, code.path_length) : Py_NewRef(Py_None),
+        memfs_path(&file, file.base_offset ? file.base_offset - 1 : 0), module->code_node);
 }
 
 PyDoc_STRVAR(find_doc,
@@ -175,7 +179,7 @@ static PyObject *load_code(PyObject *self, PyObject *argument)
         (const char *)node.data + ICECUBE_PYC_HEADER_SIZE, (Py_ssize_t)(node.stored_size - ICECUBE_PYC_HEADER_SIZE));
     if (code && !PyCode_Check(code)) {
         Py_DECREF(code);
-        return PyErr_Format(PyExc_ImportError, "%.200s holds no code", node.path);
+        return PyErr_Format(PyExc_ImportError, "node %lu of the image holds no code", number);
     }
     return code;
 }
