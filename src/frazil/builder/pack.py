@@ -131,7 +131,7 @@ class _Arrangement:
             self._place(resource, resource.path, data, permissions=_EXECUTABLE, page_aligned=True)
         else:
             executable = isinstance(resource, DataFile) and resource.executable
-            group = _BYTECODE_GROUP if isinstance(resource, BytecodeModule) else _FILE_GROUP
+            group = _code_group(resource.name) if isinstance(resource, BytecodeModule) else _FILE_GROUP
             data = read_content(resource.content)
             self._place(resource, resource.path, data, permissions=_EXECUTABLE if executable else _PLAIN, group=group)
 
@@ -139,8 +139,7 @@ class _Arrangement:
         if compiled.error is not None or self._has_source(module):
             self._place(module, module.path, compiled.source, group=_FILE_GROUP)
         if compiled.error is None:
-            group = _BOOT_GROUP if module.name in BOOT_MODULES else _BYTECODE_GROUP
-            self._place(module, self._code_path(module), compiled.pyc, group=group)
+            self._place(module, self._code_path(module), compiled.pyc, group=_code_group(module.name))
 
     def _place(
         self,
@@ -218,6 +217,10 @@ class _Arrangement:
             problem = f"there is no module {name} to start" if name not in modules else f"{name} cannot be started"
             raise SourceError(problem, where=entry.target, remedy="Check the name, and that it has not been excluded.")
         return name
+
+
+def _code_group(name: str) -> int:
+    return _BOOT_GROUP if name in BOOT_MODULES else _BYTECODE_GROUP
 
 
 def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[str, str]]) -> dict[str, str]:

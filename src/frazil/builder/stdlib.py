@@ -5,6 +5,8 @@ from module to module by their import statements, wave after wave; each wave is 
 compiled than goes in. Three tables hold what statements do not say: modules that C code imports (``IMPLIED``), packages whose
 parts are named at run time (``WHOLE``), and imports that are not followed since only an interactive interpreter runs them
 (``NOT_FOLLOWED``).
+
+What the program reaches has its source beside it; what only the interpreter itself needs goes in as bytecode alone.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from frazil.builder.imports import LAZY, MAIN, Import, parents, reach, targets
 from frazil.errors import DistributionError, UsageError
 from frazil.plan import StandardLibrary
-from frazil.resources.kinds import STANDARD_LIBRARY, DataFile, ExtensionModule, SourceModule
+from frazil.resources.kinds import STANDARD_LIBRARY, BytecodeModule, DataFile, ExtensionModule, SourceModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -95,6 +97,7 @@ NOT_FOLLOWED: Final = frozenset(
         ("inspect", "argparse"),
         ("quopri", "getopt"),
         ("tokenize", "argparse"),
+        ("multiprocessing.util", "test"),  # called by CPython's own tests
         ("site", "_pyrepl"),  # the interactive interpreter, as the next ones
         ("site", "readline"),
         ("site", "rlcompleter"),
@@ -238,35 +241,66 @@ def select(
     Raises UsageError for an ``include`` that is no module of it nor among ``known``, the modules of the collection, and
     DistributionError when the standard library is damaged.
     """
-    excluded = _matcher(plan.exclude)
-    compiled: dict[str, Compiled] = {}
-    roots = {*BASE, *imports, *_included(plan, library, known)}
+    search = _Search(library, compiler, _matcher(plan.exclude))
+    roots = {*imports, *_included(plan, library, known)}
     if plan.stdlib is StandardLibrary.ALL:
         roots.update(_all(library))
-
-    def expand(wave: list[str]) -> Iterator[str]:
-        found = [module for name in wave if not excluded(name) and (module := library.find(name)) is not None]
-        sources = [module for module in found if isinstance(module, SourceModule)]
-        answers = compiler.compile(sources)
-        compiled.update(answers)
-        for name in wave:
-            yield from IMPLIED.get(name, ())
-            yield from parents(name)
-        for module in sources:
-            yield from _beside(module.name, library)
-            for one in _compiled(module, answers).imports:
-                if not one.flags & MAIN:
-                    yield from _followed(module.name, targets(one))
-
-    reached = [library.find(name) for name in sorted(reach(roots, expand)) if not excluded(name)]
+    reached = search.run({*BASE, *roots})
+    by_program = reach(roots, lambda wave: (target for name in wave for target in search.leads.get(name, ())))
     resources: list[Resource] = []
-    for module in reached:
+    for name in sorted(reached):
+        module = search.find(name)
         if isinstance(module, SourceModule):
-            resources.append(module)
+            resources.append(module if name in by_program else _sourceless(module, search.compiled[module.path]))
             resources.extend(library.data(module) if module.package else ())
         elif module is not None:
             resources.append(module)
-    return Selection(tuple(resources), compiled)
+    return Selection(tuple(resources), search.compiled)
+
+
+@dataclass(slots=True)
+class _Search:
+    """Goes from module to module, compiling what it comes to."""
+
+    library: Library
+    compiler: Compiler
+    excluded: Callable[[str], bool]
+    compiled: dict[str, Compiled] = field(default_factory=dict)
+    leads: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each module leads to."""
+
+    def run(self, roots: Iterable[str]) -> set[str]:
+        """All names that are reached from ``roots``, whether they are modules of the standard library or not."""
+        return reach(roots, self._expand)
+
+    def find(self, name: str) -> SourceModule | ExtensionModule | None:
+        """The module of that name, unless it is excluded."""
+        return None if self.excluded(name) else self.library.find(name)
+
+    def _expand(self, wave: list[str]) -> Iterator[str]:
+        found = {name: self.find(name) for name in wave}
+        self.compiled |= self.compiler.compile(one for one in found.values() if isinstance(one, SourceModule))
+        for name, module in found.items():
+            self.leads[name] = tuple(dict.fromkeys(self._leads(name, module)))
+            yield from self.leads[name]
+
+    def _leads(self, name: str, module: SourceModule | ExtensionModule | None) -> Iterator[str]:
+        yield from IMPLIED.get(name, ())
+        yield from parents(name)
+        if isinstance(module, SourceModule):
+            if name in WHOLE:
+                yield from self.library.below(name)
+            if name == "sysconfig":
+                yield from self.library.sysconfigdata()
+            for one in _valid(module, self.compiled[module.path]).imports:
+                if not one.flags & MAIN:
+                    yield from _followed(name, targets(one))
+
+
+def _sourceless(module: SourceModule, compiled: Compiled) -> BytecodeModule:
+    """The module as bytecode alone: nobody reads the source of what only the interpreter itself needs."""
+    path = f"{module.path.removesuffix('.py')}.pyc"
+    return BytecodeModule(module.name, module.package, compiled.pyc, path, module.directory, module.owner)
 
 
 def _followed(name: str, wanted: Iterable[str]) -> Iterator[str]:
@@ -276,15 +310,7 @@ def _followed(name: str, wanted: Iterable[str]) -> Iterator[str]:
         yield target
 
 
-def _beside(name: str, library: Library) -> Iterator[str]:
-    if name in WHOLE:
-        yield from library.below(name)
-    if name == "sysconfig":
-        yield from library.sysconfigdata()
-
-
-def _compiled(module: SourceModule, answers: Mapping[str, Compiled]) -> Compiled:
-    answer = answers[module.path]
+def _valid(module: SourceModule, answer: Compiled) -> Compiled:
     if answer.error is not None:
         problem = f"the standard library is damaged: {answer.error.message}"
         where = f"{module.path}:{answer.error.line}"
