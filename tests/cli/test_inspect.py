@@ -150,7 +150,7 @@ def test_damaged_tables_are_told(image: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "code", "problem"),
     [
-        ("/nowhere", 1, "No such file or directory"),
+        ("/dev/null/absent", 1, "Not a directory"),
         ("/", 1, "Is a directory"),
         ("/etc/passwd", 1, "no executable and no image"),
         (str(Path(sys.executable).resolve()), 2, "no executable made by frazil"),

@@ -80,16 +80,12 @@ def test_a_signal_ends_it_as_it_ends_the_program(place: Path) -> None:
     assert run("hello.py", cwd=place).returncode == -signal.SIGKILL
 
 
-def test_one_of_several_scripts(place: Path) -> None:
-    (place / "pyproject.toml").write_text(
-        '[project]\nname = "pair"\nversion = "1"\n[project.scripts]\none = "pair:one"\ntwo = "pair:two"\n'
-    )
-    (place / "pair.py").write_text("def one():\n    print('one')\ndef two():\n    print('two')\n")
-    answer = run(".", cwd=place)
+def test_one_of_several_scripts(place: Path, pair: Path) -> None:
+    answer = run(pair, cwd=place)
     assert answer.returncode == 2
     assert answer.stderr == "error: several programs are here\nChoose one with --script: one, two.\n"
-    assert run(".", "--script", "two", cwd=place).stdout == "two\n"
-    answer = run(".", "--script", "three", cwd=place)
+    assert run(pair, "--script", "two", cwd=place).stdout == "two\n"
+    answer = run(pair, "--script", "three", cwd=place)
     assert answer.returncode == 2
     assert "there is no program 'three' here" in answer.stderr
 
