@@ -120,7 +120,7 @@ _STRING: Final = re.compile(rb"(?<=[\0-\x3f])[a-z_][a-z0-9_.]{1,40}(?=[\0-\x3f])
 _RUST: Final = re.compile(rb"pyo3[-_:]")
 _DISTINCT: Final = 6
 _TEST_DIRECTORIES: Final = frozenset({"test", "tests", "idle_test"})
-_PRIVATE: Final = re.compile(r"_sysconfigdata_\w*|test|_?test\w+|_xx\w+|xx\w+|_ctypes_test")
+_PRIVATE: Final = re.compile(r"_sysconfigdata_[\w-]*|test|_?test\w+|_xx\w+|xx\w+|_ctypes_test")
 _TESTS_IN_C: Final = re.compile(r"_test\w+|_xx(?!subinterpreters|interpchannels)\w+|xx\w+|_ctypes_test")
 """Extension modules that test the interpreter."""
 
