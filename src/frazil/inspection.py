@@ -134,9 +134,9 @@ def owner_of(path: str, recorded: Mapping[str, str], library: str) -> str:
     if path.startswith(packages):
         top = source[len(packages) :].split("/", 1)[0]
         return recorded.get(packages + top, top.removesuffix(".py"))
-    if path.startswith(f"{library}/frazil_runtime/"):
+    if path.startswith((f"{library}/frazil_runtime/", "lib/libfrazil-")):
         return RUNTIME
-    if path.startswith(f"{library}/"):
+    if path.startswith((f"{library}/", "lib/libpython")):
         return STANDARD_LIBRARY
     if path.startswith((f"{APPLICATION_DIRECTORY}/", "bin/")):
         return APPLICATION

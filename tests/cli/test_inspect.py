@@ -36,6 +36,8 @@ ENTRIES = [
     Entry(f"{PACKAGES}/Rich-13.0.dist-info/METADATA", b"Name: rich"),
     Entry(f"{PACKAGES}/alone.py", b"#alone"),
     Entry("lib/libz.so.1", b"\x7fELF libz"),
+    Entry("lib/libpython3.11.so.1.0", b"\x7fELF python"),
+    Entry("lib/libfrazil-embed.so", b"\x7fELF embedding"),
 ]
 MODULES = [
     Module("hello", "app/hello.py", "app", code="app/__pycache__/hello.cpython-311.pyc"),
@@ -92,13 +94,15 @@ def test_owners_and_kinds(image: Path) -> None:
         "Rich-13.0.dist-info/METADATA": ("rich", "data"),
         "alone.py": ("alone", "source"),
         "lib/libz.so.1": ("<system>", "native"),
+        "lib/libpython3.11.so.1.0": ("<standard library>", "native"),
+        "lib/libfrazil-embed.so": ("<frazil>", "native"),
     }
 
 
 def test_sizes_add_up_to_the_file(image: Path) -> None:
     report = json.loads(inspect(image, "--json").stdout)
     assert sum(report["sizes"].values()) == report["size"] == image.stat().st_size
-    assert report["sizes"]["<standard library>"] == 4004
+    assert report["sizes"]["<standard library>"] == 4000 + 4 + 11
     assert report["settings"] == SETTINGS
     assert report["entries"] == [{"name": "hello", "kind": "script", "module": "bin/hello"}]
     assert report["verified"] is False
