@@ -196,7 +196,7 @@ def test_equal_contents_under_two_names_are_two_libraries(memfs: Memfs, tmp_path
 
 
 def test_eighty_libraries_with_descriptors_used_again(memfs: Memfs) -> None:
-    first = memfs.library("n0.so", "__attribute__((section(\".data\"))) int value = 1000000; int n(void) { return value; }")
+    first = memfs.library("n0.so", '__attribute__((section(".data"))) int value = 1000000; int n(void) { return value; }')
     data = first.read_bytes()
     number = (1000000).to_bytes(4, "little")
     assert data.count(number) == 1

@@ -313,7 +313,8 @@ int execveat(int directory, const char *path, char *const argv[], char *const en
 static bool next_candidate(const char **at, const char *name, char path[PATH_MAX])
 {
     while (*at) {
-        const char *end = strchrnul(*at, ':');
+        bool mount = strncmp(*at, FRAZIL_MOUNT "/", strlen(FRAZIL_MOUNT "/")) == 0; /* its colon does not end the entry */
+        const char *end = strchrnul(*at + (mount ? strlen(FRAZIL_MOUNT) : 0), ':');
         size_t length = (size_t)(end - *at);
         bool fits = length + 1 + strlen(name) < PATH_MAX;
         if (fits) {

@@ -124,7 +124,8 @@ static void write_group(const char *to, const char *const *needed, size_t count)
     FILE *file = fopen(to, "wb");
 
     if (!file || frazil_elf_write_group(data, size - 1, needed, count) != size
-        || frazil_elf_write_group(data, size, needed, count) != size || fwrite(data, 1, size, file) != size || fclose(file) != 0)
+        || frazil_elf_write_group(data, size, needed, count) != size || fwrite(data, 1, size, file) != size
+        || fclose(file) != 0)
         abort();
     free(data);
 }
