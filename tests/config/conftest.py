@@ -6,7 +6,7 @@ import os
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,18 +17,7 @@ from frazil.config.source import SourceOptions, plans
 if TYPE_CHECKING:
     from frazil.distribution import PythonDistribution
     from frazil.plan import Plan
-
-
-class Write(Protocol):
-    """Write files below the test's directory, by relative path; texts are dedented. The directory is returned."""
-
-    def __call__(self, files: dict[str, str | bytes]) -> Path: ...
-
-
-class MakePlans(Protocol):
-    """Plans of a source below the test's directory, with options of ``SourceOptions``."""
-
-    def __call__(self, source: str, **options: Any) -> tuple[Plan, ...]: ...
+    from front_end import MakePlans, Write
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from frazil.resources.kinds import APPLICATION, DataFile, SourceModule
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import MakePlans, Write
     from frazil.cache import ContentCache
     from frazil.plan import Plan
+    from front_end import MakePlans, Write
 
 
 def paths(plan: Plan) -> list[str]:

@@ -74,7 +74,7 @@ def environment(
         (place / site).mkdir(parents=True)
         arguments = [*wanted, *([] if project is None else [str(project)])]
         if arguments:
-            _install(installer, [*([] if dependencies else ["--no-deps"]), *arguments], place, project, distribution)
+            _install(installer, [*([] if dependencies else ["--no-deps"]), "--", *arguments], place, project, distribution)
             _settle(place, site)
 
     return cache.entry(_KIND, key, make) / site
@@ -202,7 +202,7 @@ def _install(
     for command in commands:
         try:
             result = subprocess.run(
-                [*command, *options, "--", *arguments],
+                [*command, *options, *arguments],
                 cwd=project or place,
                 env=installer_environment(os.environ),
                 stdin=subprocess.DEVNULL,

@@ -54,7 +54,7 @@ class _Check:
     def choice(self, path: str, value: Any, choices: tuple[object, ...]) -> None:
         if isinstance(value, bool) or value not in choices:
             listed = ", ".join(repr(one) if isinstance(one, int) else f'"{one}"' for one in choices)
-            shown = repr(value) if isinstance(value, str | int | float) else _kind(value)
+            shown = repr(value) if isinstance(value, str | int) and not isinstance(value, bool) else _kind(value)
             self.issues.append(f"{path}: must be one of {listed}, not {shown}")
 
 
