@@ -224,6 +224,19 @@ def test_floor_names_the_newest_requirement(cache: ContentCache, distribution: P
     assert closure.floor.version == ".".join(map(str, highest))
 
 
+def test_launcher_counts_for_the_floor(cache: ContentCache, distribution: PythonDistribution, make: Compile) -> None:
+    launcher = make("launcher", code="extern int close_range(int, int, int); int f(void) { return close_range(9, 9, 0); }\n")
+    raised = _with_requirement(launcher.read_bytes())
+    launcher.write_bytes(raised)
+    closure = native.find_libraries(Collection(), distribution, cache, launcher)
+    assert (closure.floor.version, closure.floor.set_by) == ("2.99", "the launcher")
+
+
+def _with_requirement(data: bytes) -> bytes:
+    assert b"GLIBC_2.34\0" in data
+    return data.replace(b"GLIBC_2.34\0", b"GLIBC_2.99\0")
+
+
 def test_facts_do_not_need_section_headers(make: Compile) -> None:
     data = make(
         "lib.so", "-lz", "-lm", code="extern double sqrt(double); double f(double x) { return sqrt(x); }\n"

@@ -79,14 +79,13 @@ def find_libraries(
     """
     memory = _Memory(cache)
     search = _Search(collection, distribution, memory)
-    search.run()
-    floor = search.floor
     if launcher is not None:
-        floor = max(floor, (memory.of_file(launcher).glibc, "the launcher"), key=lambda one: one[0])
+        search.floor = (memory.of_file(launcher).glibc, "the launcher")
+    search.run()
     memory.save()
     missing = tuple(sorted(set(search.missing)))
     warnings = [f"{path} needs {name}, which was not found: importing it will fail" for name, path in missing]
-    version, set_by = floor
+    version, set_by = search.floor
     return NativeClosure(
         libraries=tuple(search.found[name] for name in sorted(search.found)),
         missing=missing,
