@@ -135,7 +135,7 @@ def test_runpath_holds_for_the_library_alone_and_rpath_for_what_it_needs(memfs: 
     middle = memfs.library("hidden/libmiddle.so", "int deep(void); int middle(void) { return deep(); }", deep,
                            soname="libmiddle.so")  # fmt: skip
     code = "int middle(void); int top(void) { return middle(); }"
-    find = [middle, f"-Wl,-rpath-link,{deep.parent}", "-Wl,-rpath,$ORIGIN/../hidden"]
+    find: list[str | Path] = [middle, f"-Wl,-rpath-link,{deep.parent}", "-Wl,-rpath,$ORIGIN/../hidden"]
     memfs.library("top/rpath.so", code, *find, "-Wl,--disable-new-dtags")
     memfs.library("top/runpath.so", code, *find, "-Wl,--enable-new-dtags")
     assert memfs.run("open=/memfs:/top/rpath.so", "call=top") == ["opened", "8"]
@@ -342,7 +342,15 @@ def test_without_proc(memfs: Memfs, tmp_path: Path) -> None:
     shutil.copy(memfs.program, jail / "run")
     shutil.copytree(memfs.root, jail / "root")
     (jail / "tmp").mkdir(mode=0o1777)
-    words = [shutil.which("chroot") or "chroot", jail, "/run", "/root", "open=/memfs:/a.so", "call=a", "where=a"]
+    words: list[str | Path] = [
+        shutil.which("chroot") or "chroot",
+        jail,
+        "/run",
+        "/root",
+        "open=/memfs:/a.so",
+        "call=a",
+        "where=a",
+    ]
     result = subprocess.run(words, capture_output=True, text=True, check=False, env={})
     assert (result.stdout, result.stderr) == ("opened\n113\n/memfs:/a.so\n", "")
     assert list((jail / "tmp/frazil-0").iterdir())
@@ -425,7 +433,7 @@ def test_rename(checker: Path, memfs: Memfs, tmp_path: Path) -> None:
     made = memfs.library("plain.so", "int plain(void) { return 1; }")
     again = memfs.library("named.so", "int plain(void) { return 1; }", soname="libnamed.so")
     for source in (made, again):
-        words = [checker, "rename", source, "libnew.so.1", tmp_path / "new.so"]
+        words: list[str | Path] = [checker, "rename", source, "libnew.so.1", tmp_path / "new.so"]
         assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "renamed\n"
         listed = subprocess.run(["readelf", "-d", tmp_path / "new.so"], capture_output=True, text=True, check=True).stdout
         assert listed.count("SONAME") == 1
@@ -449,6 +457,6 @@ def test_sha256(size: int, checker: Path, tmp_path: Path) -> None:
     data = bytes(n * 7 & 0xFF for n in range(size))
     (tmp_path / "data").write_bytes(data)
     for part in (1, 64, 999):
-        words = [checker, "sum", tmp_path / "data", str(part)]
+        words: list[str | Path] = [checker, "sum", tmp_path / "data", str(part)]
         seen = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         assert seen.strip() == hashlib.sha256(data).hexdigest()
