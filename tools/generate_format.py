@@ -20,7 +20,7 @@ SPEC_FILE = ROOT / "docs/spec/icecube.md"
 STRUCTURES = {"header": layout.HEADER, "node": layout.NODE, "module": layout.MODULE}
 CONSTANTS = (
     "MAJOR", "MINOR", "BLOB_ALIGNMENT", "PAGE_ALIGNMENT", "PYC_HEADER_SIZE", "NO_NODE", "MAX_PATH", "ENCODING_RAW",
-    "MODULE_PACKAGE", "MODULE_EXTENSION", "MODULE_BOOT", "MODULE_FLAGS", "MODE_DIRECTORY", "MODE_FILE", "MODE_SYMLINK",
+    "MODULE_PACKAGE", "MODULE_EXTENSION", "MODULE_FLAGS", "MODE_DIRECTORY", "MODE_FILE", "MODE_SYMLINK",
     "MODE_TYPE",
 )  # fmt: skip
 C_TYPES = {"H": "uint16_t", "I": "uint32_t", "Q": "uint64_t", "q": "int64_t"}

@@ -76,10 +76,10 @@ def _adopt(name: str) -> None:
 
 def set_process() -> None:
     """Set all that Python keeps of this process. May run again, in another process that continues this one."""
-    sys.executable, argv = _frazil.process()
+    sys.executable, argv, application = _frazil.process()
     sys._base_executable = sys.executable  # type: ignore[attr-defined]  # noqa: SLF001 - venv looks at it
     sys.orig_argv = argv
-    if sys.flags.isolated:
+    if application:
         sys.argv = argv.copy()
 
 

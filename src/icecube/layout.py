@@ -29,9 +29,7 @@ MODULE_PACKAGE: Final = 0x0001
 """The module is a package: it has a ``__path__``."""
 MODULE_EXTENSION: Final = 0x0002
 """The module is a shared object; ``code_node`` is NO_NODE."""
-MODULE_BOOT: Final = 0x0004
-"""The module is needed before an importer exists; the launcher puts it into CPython's frozen table."""
-MODULE_FLAGS: Final = MODULE_PACKAGE | MODULE_EXTENSION | MODULE_BOOT
+MODULE_FLAGS: Final = MODULE_PACKAGE | MODULE_EXTENSION
 
 MODE_DIRECTORY: Final = 0o040000
 MODE_FILE: Final = 0o100000
@@ -97,7 +95,7 @@ NODE: Final = (
 MODULE: Final = (
     Field("name_offset", "I", "where the dotted name starts, in the name pool"),
     Field("name_length", "H", "bytes of the name, at least 1"),
-    Field("flags", "H", "1 package, 2 extension module, 4 boot module; a reader rejects other bits"),
+    Field("flags", "H", "1 package, 2 extension module; a reader rejects other bits"),
     Field("name_hash", "I", "CRC-32 of the name"),
     Field("file_node", "I", "node of the module's `__file__`: source, shared object, or sourceless bytecode"),
     Field("code_node", "I", "node of the module's `.pyc`, or `FFFFFFFF`"),

@@ -45,7 +45,6 @@ class Module:
     code: str | None = None
     package: bool = False
     extension: bool = False
-    boot: bool = False
 
 
 @dataclass(slots=True)
@@ -234,7 +233,6 @@ def _pack_modules(modules: list[Module], nodes: list[_Node], names: bytearray) -
         dir_node = numbered(module, module.directory, directory=True)
         code_node = layout.NO_NODE if module.code is None else numbered(module, module.code, directory=False)
         flags = layout.MODULE_PACKAGE * module.package | layout.MODULE_EXTENSION * module.extension
-        flags |= layout.MODULE_BOOT * module.boot
         hashes.append(zlib.crc32(name))
         record = form.pack(len(names), len(name), flags, hashes[-1], file_node, code_node, dir_node, 0)
         records += record + struct.pack("<I", zlib.crc32(name, zlib.crc32(record)))

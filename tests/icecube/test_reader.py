@@ -21,7 +21,7 @@ ENTRIES = [
 ]
 IMAGE = icecube.write(
     ENTRIES,
-    [Module("main", "app/main.py", "app", package=True, boot=True)],
+    [Module("main", "app/main.py", "app", package=True)],
     {"b": "2", "a": "1"},
     directories={"void": 9},
 )
@@ -96,7 +96,7 @@ def test_modules() -> None:
     image = icecube.Image(IMAGE)
     record = image.find_module("main")
     assert record is not None
-    assert record.flags == layout.MODULE_PACKAGE | layout.MODULE_BOOT
+    assert record.flags == layout.MODULE_PACKAGE
     assert image.node(record.file_node).path == "app/main.py"
     assert image.node(record.dir_node).path == "app"
     assert record.code_node == layout.NO_NODE

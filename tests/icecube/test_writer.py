@@ -42,7 +42,7 @@ PROGRAM = icecube.write(
         Module("hello", "app/hello.py", "app", code="app/__pycache__/hello.cpython-311.pyc"),
         Module("pkg", "app/pkg/__init__.pyc", "app", code="app/pkg/__init__.pyc", package=True),
         Module("_x", "lib/python3.11/lib-dynload/_x.so", "lib/python3.11/lib-dynload", extension=True),
-        Module("codecs", "lib/python3.11/codecs.py", "lib/python3.11", boot=True),
+        Module("codecs", "lib/python3.11/codecs.py", "lib/python3.11"),
         Module("bin/hello", "app/hello.py", "app"),
     ],
     {"name": "hello", "python": "3.11", "link": "static", "empty": "", "entry": "1", "path": "app:lib/python3.11"},

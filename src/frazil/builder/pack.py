@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from frazil.resources.collection import Collection
     from frazil.resources.kinds import Module, Resource
 
-BOOT_MODULES: Final = frozenset(
-    {"encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.boot", "frazil_runtime.importer"}
-)
-"""What the interpreter imports before an importer exists; the launcher puts these into the frozen table."""
+BOOT_MODULES: Final = (
+    "encodings", "encodings.aliases", "encodings.utf_8", "warnings",
+    "frazil_runtime", "frazil_runtime.boot", "frazil_runtime.importer",
+)  # fmt: skip
+"""What is imported before an importer exists (``warnings`` by option ``-W``); the launcher puts these into the frozen table."""
 
 # Places of blobs, first to last: what each start reads stands together. Native code is on pages behind all of these.
 _BOOT_GROUP: Final = 0
@@ -192,7 +193,6 @@ class _Arrangement:
             code,
             package=module.package,
             extension=isinstance(module, ExtensionModule),
-            boot=name in BOOT_MODULES,
         )
         return True
 
@@ -233,6 +233,7 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         "glibc": floor.version,
         "link": link.value,
         "path": ":".join(search_path(plan)),
+        "boot": ":".join(BOOT_MODULES),
         "optimize": str(plan.interpreter.optimize),
         "entry": str(len(plan.entries)),
     }

@@ -34,36 +34,40 @@ static bool is_set(const frazil_core *core, const char *name)
 static struct _frozen frozen_table[BOOT_MODULES_AT_MOST + 1];
 static char frozen_names[BOOT_MODULES_AT_MOST][64];
 
+static bool freeze(const frazil_core *core, const char *name, struct _frozen *entry)
+{
+    icecube_module module;
+    icecube_node code;
+    icecube_error error;
+
+    if (icecube_find_module(core->image, name, strlen(name), &module, &error) != ICECUBE_FOUND
+        || icecube_node_at(core->image, module.code_node, &code, &error) != ICECUBE_FOUND
+        || icecube_verify(core->image, &code, &error) != ICECUBE_FOUND) {
+        core->damaged(name, &error);
+        return false;
+    }
+    if (!code.data || code.stored_size <= ICECUBE_PYC_HEADER_SIZE || code.stored_size > INT_MAX)
+        return true;
+    entry->name = name;
+    entry->code = code.data + ICECUBE_PYC_HEADER_SIZE;
+    entry->size = (int)(code.stored_size - ICECUBE_PYC_HEADER_SIZE);
+    entry->is_package = (module.flags & ICECUBE_MODULE_PACKAGE) != 0;
+    return true;
+}
+
 /* Put the boot modules into CPython's table, their code straight from the mapping. CPython searches the table linearly on every
  * import, so it holds only what is needed before the importer stands. */
 static bool fill_frozen_table(const frazil_core *core)
 {
-    static const char *const boot[] = {"encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime",
-        "frazil_runtime.boot", "frazil_runtime.importer"};
-    int count = 0;
+    const char *list = setting(core, "boot");
 
-    for (size_t i = 0; i < sizeof boot / sizeof *boot; i++) {
-        icecube_module module;
-        icecube_node code;
-        icecube_error error;
-        struct _frozen *entry = &frozen_table[count];
-        icecube_status status = icecube_find_module(core->image, boot[i], strlen(boot[i]), &module, &error);
+    for (int i = 0; *list && i < BOOT_MODULES_AT_MOST; i++) {
+        size_t length = strcspn(list, ":");
 
-        if (status == ICECUBE_ABSENT)
-            continue;
-        if (status != ICECUBE_FOUND || icecube_node_at(core->image, module.code_node, &code, &error) != ICECUBE_FOUND
-            || icecube_verify(core->image, &code, &error) != ICECUBE_FOUND) {
-            core->damaged(boot[i], &error);
+        snprintf(frozen_names[i], sizeof *frozen_names, "%.*s", (int)length, list);
+        if (!freeze(core, frozen_names[i], &frozen_table[i]))
             return false;
-        }
-        if (code.stored_size <= ICECUBE_PYC_HEADER_SIZE || code.stored_size > INT_MAX)
-            continue;
-        snprintf(frozen_names[count], sizeof *frozen_names, "%s", boot[i]);
-        entry->name = frozen_names[count];
-        entry->code = code.data + ICECUBE_PYC_HEADER_SIZE;
-        entry->size = (int)(code.stored_size - ICECUBE_PYC_HEADER_SIZE);
-        entry->is_package = (module.flags & ICECUBE_MODULE_PACKAGE) != 0;
-        count++;
+        list += length + (list[length] == ':');
     }
     PyImport_FrozenModules = frozen_table;
     return true;
@@ -77,7 +81,7 @@ static PyStatus preinitialize(const frazil_core *core)
     bool application = core->mode != FRAZIL_INTERPRETER;
 
     PyPreConfig_InitPythonConfig(&config);
-    config.isolated = application;
+    config.isolated = application && !is_set(core, "environment");
     config.use_environment = is_set(core, "environment");
     /* Coercion would change LC_CTYPE in the environment of our children. UTF-8 mode does for the C locale what it is for. */
     config.coerce_c_locale = 0;
@@ -152,14 +156,12 @@ static PyStatus initialize(const frazil_core *core)
 
     PyConfig_InitPythonConfig(&config);
     if (application) {
-        config.isolated = 1;
+        config.isolated = !is_set(core, "environment"); /* isolated means without environment, whatever comes below */
         config.safe_path = 1;
-        config.user_site_directory = 0;
         config.parse_argv = 0;
-    } else {
-        config.user_site_directory = 0;
     }
     config.use_environment = is_set(core, "environment");
+    config.user_site_directory = 0;
     config.site_import = 0; /* frazil_runtime.boot imports site when asked to: sys.path is not set before */
     config.write_bytecode = 0;
     config.pathconfig_warnings = 0;

@@ -185,8 +185,9 @@ static PyObject *load_code(PyObject *self, PyObject *argument)
 }
 
 PyDoc_STRVAR(process_doc,
-    "process() -> (executable, argv)\n\n"
-    "What this process was started as: its absolute path and its arguments, from the launcher.");
+    "process() -> (executable, argv, application)\n\n"
+    "What this process was started as: its absolute path, its arguments, and whether they are the application's (else they\n"
+    "are an interpreter's, and CPython takes sys.argv from them).");
 
 static PyObject *process(PyObject *self, PyObject *unused)
 {
@@ -202,7 +203,9 @@ static PyObject *process(PyObject *self, PyObject *unused)
         }
         PyList_SET_ITEM(argv, i, argument);
     }
-    return argv ? Py_BuildValue("(NN)", PyUnicode_DecodeFSDefault(core->executable), argv) : NULL;
+    return argv ? Py_BuildValue("(NNO)", PyUnicode_DecodeFSDefault(core->executable), argv,
+                      core->mode == FRAZIL_INTERPRETER ? Py_False : Py_True)
+                : NULL;
 }
 
 PyDoc_STRVAR(settings_doc, "settings() -> dict\n\nThe image's settings (docs/spec/launcher.md).");
