@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import frazil_runtime
-from frazil.builder.bytecode import Compiler, read_content
+from frazil.builder.bytecode import Compiler
 from frazil.builder.elf import assemble
 from frazil.builder.host import Result
 from frazil.builder.imports import importable, parents, unresolved
@@ -47,7 +47,7 @@ def build(plan: Plan, host: Host) -> Result:
             _require_valid(collection, compiled)
         with clock.step("standard library"):
             library = Library(plan.distribution)
-            roots = _reached(plan, collection, compiled, library)
+            roots = _reached(plan, host, collection, compiled, library)
             selection = select(plan, library, roots, compiler, known={module.name for module in collection.modules()})
             collection.update(selection.resources)
             compiled |= selection.compiled
@@ -123,7 +123,7 @@ def _require_valid(collection: Collection, compiled: Mapping[str, Compiled]) -> 
             raise SourceError(f"syntax error: {error.message}", where=where, details=error.marked())
 
 
-def _reached(plan: Plan, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
+def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
     """The names that the collection may import, its own modules taken out."""
     names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind is not EntryKind.SCRIPT}
     for module in collection.modules():
@@ -131,7 +131,7 @@ def _reached(plan: Plan, collection: Collection, compiled: Mapping[str, Compiled
             # What the run-time imports inside functions it does for callers who have imported it themselves.
             names.update(imported(compiled[module.path].imports, lazily=module.owner != RUNTIME))
         elif isinstance(module, ExtensionModule):
-            names.update(mentioned(read_content(module.content), library))
+            names.update(mentioned(module.content, library, host.cache))
     own = {module.name for module in collection.modules() if module.directory == search_path(plan)[0]}
     return {name for name in names if name.partition(".")[0] not in own}
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frazil.builder.imports import LAZY, MAIN, Import, parents, reach, targets
-from frazil.errors import DistributionError, UsageError
+from frazil.cache import digest
+from frazil.errors import DistributionError, SourceError, UsageError
 from frazil.plan import StandardLibrary
 from frazil.resources.kinds import STANDARD_LIBRARY, BytecodeModule, DataFile, ExtensionModule, SourceModule
 
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from frazil.builder.bytecode import Compiled, Compiler
+    from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
     from frazil.plan import Plan
-    from frazil.resources.kinds import Resource
+    from frazil.resources.kinds import Content, Resource
 
 BASE: Final = (
     *("abc", "codecs", "encodings", "io", "os", "posixpath", "site", "stat"),  # initialisation
@@ -48,7 +50,7 @@ IMPLIED: Final[Mapping[str, tuple[str, ...]]] = {
     "_curses": ("curses",),
     "_curses_panel": ("_curses",),
     "_datetime": ("_strptime", "time"),
-    "_decimal": ("collections", "numbers"),
+    "_decimal": ("collections.abc", "numbers"),
     "_elementtree": ("copy", "pyexpat", "xml.etree.ElementPath"),
     "_functools": ("reprlib",),
     "_io": ("_io", "io", "locale"),
@@ -356,16 +358,32 @@ def imported(imports: Iterable[Import], *, lazily: bool = True) -> Iterator[str]
             yield from targets(one)
 
 
-def mentioned(data: bytes, library: Library) -> set[str]:
+def mentioned(content: Content, library: Library, cache: ContentCache) -> set[str]:
     """The modules of the standard library that a shared object has as a string, and so may import.
 
     C and Cython keep a name between zero bytes, mypyc behind its length; Rust runs its strings together, so that there longer
-    names count wherever they stand.
+    names count wherever they stand. What a file mentions is remembered by its path, size and time.
     """
+    if isinstance(content, bytes):
+        return set(_mentioned(content, library))
+    try:
+        status = content.stat()
+        key = digest("1", library.distribution.identity, f"{content}:{status.st_size}:{status.st_mtime_ns}")
+        stored = cache.read("mentioned", key)
+        if stored is None:
+            stored = "\n".join(_mentioned(content.read_bytes(), library)).encode()
+            cache.write("mentioned", key, stored)
+    except OSError as error:
+        problem = f"this extension module cannot be read: {error.strerror or error}"
+        raise SourceError(problem, where=content, remedy="Make it readable or leave it out with --exclude.") from error
+    # The names are looked up again: a damaged entry cannot bring in what does not exist.
+    return {name for name in stored.decode("utf-8", "replace").split("\n") if library.find(name) is not None}
+
+
+def _mentioned(data: bytes, library: Library) -> list[str]:
     names = [name for name in library.distribution.stdlib_modules if name not in ONLY_WHEN_REACHED]
     found = {one.decode() for one in set(_STRING.findall(data))}
-    wanted = {name for name in names if name in found}
-    wanted.update(one for one in found if one.partition(".")[0] in wanted or "." in one)
+    wanted = {name for name in found if name.partition(".")[0] in names}
     if _RUST.search(data):
         wanted.update(name for name in names if len(name) >= _DISTINCT and name.encode() in data)
-    return {name for name in wanted if library.find(name) is not None}
+    return sorted(name for name in wanted if library.find(name) is not None)
