@@ -48,6 +48,7 @@ uint32_t frazil_crc32_portable(uint32_t crc, const void *data, size_t size)
 }
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 
 #define CLMUL __attribute__((target("pclmul,sse4.1")))
@@ -95,8 +96,11 @@ CLMUL static uint32_t update_by_clmul(uint32_t crc, const uint8_t *at, size_t si
 static int has_clmul(void)
 {
     static int known; /* 0 not asked yet, 1 yes, -1 no */
+    unsigned a, b, c, d;
+
+    /* Not __builtin_cpu_supports: what it rests on is missing where the linker is zig's. */
     if (!known)
-        known = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1") ? 1 : -1;
+        known = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_PCLMUL) && (c & bit_SSE4_1) ? 1 : -1;
     return known > 0;
 }
 #else
