@@ -59,6 +59,7 @@ typedef struct group {
     library *libraries; /* `count`, and behind them the one that needs them all, when there are several */
     unsigned users; /* threads that are opening it */
     atomic_bool loaded;
+    atomic_bool shown; /* show_names was here */
 } group;
 
 static struct {
@@ -441,8 +442,10 @@ static void release(group *of, bool loaded)
 
 /* Let dladdr, dl_iterate_phdr and messages show where the library lies in memfs. The dynamic linker compares l_name with names
  * that it is given, and frees it only when it unloads the library. */
-static void show_names(const group *of)
+static void show_names(group *of)
 {
+    if (atomic_exchange(&of->shown, true))
+        return;
     for (size_t i = 0; i < of->count + (of->count > 1); i++) {
         const library *one = &of->libraries[i];
         struct link_map *map;
