@@ -12,6 +12,7 @@
 
 #include "memfs_call.h"
 #include "memfs_fd.h"
+#include "memfs_file.h"
 #include "memfs_kernel.h"
 
 /* The file mode creation mask can only be asked for by setting it; umask() keeps this copy true. */
@@ -19,17 +20,20 @@ static int known_umask = -1;
 
 mode_t frazil_umask(void)
 {
-    if (known_umask < 0) {
-        known_umask = (int)frazil_kernel(SYS_umask, 077);
-        frazil_kernel(SYS_umask, known_umask);
+    int mask = __atomic_load_n(&known_umask, __ATOMIC_RELAXED);
+
+    if (mask < 0) {
+        mask = (int)frazil_kernel(SYS_umask, 077);
+        frazil_kernel(SYS_umask, mask);
+        __atomic_store_n(&known_umask, mask, __ATOMIC_RELAXED);
     }
-    return (mode_t)known_umask;
+    return (mode_t)mask;
 }
 
 void frazil_umask_set(mode_t mask)
 {
     if (!frazil_is_guest())
-        known_umask = (int)(mask & 0777);
+        __atomic_store_n(&known_umask, (int)(mask & 0777), __ATOMIC_RELAXED);
 }
 
 /* Names */
@@ -61,6 +65,8 @@ int frazil_make(const frazil_walk *walk, uint32_t mode, const char *target, fraz
 
     if (error != 0)
         return error;
+    if (!frazil_file_has_room(1) && frazil_file_room(1) == 0)
+        return -ENOSPC;
     frazil_node *node = frazil_node_new(mode, target, target != NULL ? strlen(target) : 0);
     if (node == NULL)
         return -ENOMEM;
@@ -94,6 +100,8 @@ static int walk_to_new(frazil_walk *walk, int directory, const char *path, bool 
         return error;
     if (walk->last != FRAZIL_NAME || walk->node != NULL)
         return -EEXIST;
+    if (walk->late != 0)
+        return walk->late;
     return walk->slash && !for_directory ? -ENOENT : 0;
 }
 
@@ -158,7 +166,7 @@ static int remove_directory(const frazil_walk *walk)
         break;
     }
     if (walk->node == NULL)
-        return -ENOENT;
+        return walk->late != 0 ? walk->late : -ENOENT;
     int error = may_remove(walk->parent, walk->node, true);
     if (error == 0)
         error = frazil_node_entries(walk->node) != 0 ? -ENOTEMPTY : frazil_complete(walk->parent);
@@ -172,7 +180,7 @@ static int remove_file(const frazil_walk *walk)
     if (walk->last != FRAZIL_NAME)
         return -EISDIR;
     if (walk->node == NULL)
-        return -ENOENT;
+        return walk->late != 0 ? walk->late : -ENOENT;
     if (walk->slash)
         return S_ISDIR(walk->node->mode) ? -EISDIR : -ENOTDIR;
     int error = may_remove(walk->parent, walk->node, false);
@@ -224,14 +232,14 @@ static int walk_side(frazil_side *side, int directory, const char *path, int fla
 }
 
 /* Errors of a real path come before EXDEV, as in the kernel: its directory, and the file for an old name, must be there. */
-static int check_real(const frazil_side *side, bool exists)
+static int check_real(const frazil_side *side, bool exists, int follow)
 {
     struct stat status;
     char above[PATH_MAX];
     size_t length = strlen(side->path);
 
     if (exists)
-        return (int)frazil_kernel(SYS_newfstatat, side->directory, side->path, &status, AT_SYMLINK_NOFOLLOW);
+        return (int)frazil_kernel(SYS_newfstatat, side->directory, side->path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW);
     if (length >= sizeof above)
         return -ENAMETOOLONG;
     memcpy(above, side->path, length + 1);
@@ -245,17 +253,11 @@ static int check_real(const frazil_side *side, bool exists)
     return (int)frazil_kernel(SYS_newfstatat, side->directory, above, &status, 0);
 }
 
-/* -EXDEV for paths on both sides of the border, or what the real one lacks. */
-static int across(const frazil_side *old, const frazil_side *new, bool old_exists)
+/* -EXDEV for paths on both sides of the border, or what the new one lacks; the old one was seen to. */
+static int across(const frazil_side *new)
 {
-    int error = 0;
+    int error = new->is_real ? check_real(new, false, 0) : 0;
 
-    if (old->is_real)
-        error = check_real(old, old_exists);
-    else if (old_exists && old->walk.node == NULL)
-        error = -ENOENT;
-    if (error == 0 && new->is_real)
-        error = check_real(new, false);
     return error != 0 ? error : -EXDEV;
 }
 
@@ -304,6 +306,8 @@ static int link_locked(frazil_side *old, frazil_side *new, int flags)
             error = -ENOENT;
         node = old->walk.node;
     }
+    if (error == 0 && old->is_real)
+        error = check_real(old, true, flags & AT_SYMLINK_FOLLOW);
     if (error == 0)
         error = walk_side(new, new->directory, new->path, FRAZIL_LAST);
     if (error != 0)
@@ -311,9 +315,11 @@ static int link_locked(frazil_side *old, frazil_side *new, int flags)
     if (old->is_real && new->is_real)
         return FRAZIL_REAL;
     if (old->is_real != new->is_real && !(old->is_real && new->walk.node != NULL))
-        return across(old, new, old->is_real);
+        return across(new);
     if (new->walk.last != FRAZIL_NAME || new->walk.node != NULL)
         return -EEXIST;
+    if (new->walk.late != 0)
+        return new->walk.late;
     return new->walk.slash ? -ENOENT : link_node(&new->walk, node);
 }
 
@@ -342,7 +348,9 @@ static int check_rename(const frazil_walk *old, const frazil_walk *new, unsigned
     if (new->last != FRAZIL_NAME)
         return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
     if (old->node == NULL)
-        return -ENOENT;
+        return old->late != 0 ? old->late : -ENOENT;
+    if (new->late != 0)
+        return new->late;
     if ((flags & RENAME_NOREPLACE) && new->node != NULL)
         return -EEXIST;
     if (exchange && new->node == NULL)
@@ -402,12 +410,14 @@ int frazil_call_rename(int from, const char *old, int to, const char *new, unsig
         return -EINVAL;
     frazil_lock();
     int error = walk_side(&before, from, old, FRAZIL_LAST);
+    if (error == 0 && before.is_real)
+        error = check_real(&before, false, 0);
     if (error == 0)
         error = walk_side(&after, to, new, FRAZIL_LAST);
     if (error == 0 && before.is_real && after.is_real)
         error = FRAZIL_REAL;
     else if (error == 0 && before.is_real != after.is_real)
-        error = across(&before, &after, false);
+        error = across(&after);
     else if (error == 0)
         error = rename_names(&before.walk, &after.walk, flags);
     frazil_unlock();

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "memfs_fd.h"
@@ -21,6 +22,7 @@
 
 static frazil_node *idle_first, *idle_last; /* not open, least recently closed first */
 static uint32_t idle_count;
+static uint64_t heap_bytes; /* in all files' heap */
 static frazil_node *backed; /* all files that have a memfd */
 
 /* Lists */
@@ -73,6 +75,14 @@ static void leave_backed(frazil_node *node)
     if (file->backed_next != NULL)
         file->backed_next->file.backed_previous = file->backed_previous;
     file->is_backed = false;
+}
+
+static void drop_heap(frazil_file *file)
+{
+    if (file->heap != NULL)
+        heap_bytes -= file->size;
+    free(file->heap);
+    file->heap = NULL;
 }
 
 /* Filling memfds */
@@ -192,8 +202,7 @@ static void set_backing(frazil_node *node, int fd, const struct timespec times[2
         file->base_ctime = status.st_ctim;
         file->kernel_number = status.st_ino;
     }
-    free(file->heap);
-    file->heap = NULL;
+    drop_heap(file);
     become_backed(node);
 }
 
@@ -256,6 +265,7 @@ static int unback(frazil_node *node)
     node->ctime = status.st_ctim;
     file->size = (uint64_t)status.st_size;
     file->heap = heap;
+    heap_bytes += heap != NULL ? file->size : 0;
     frazil_fd_drop(file->backing);
     file->backing = -1;
     leave_backed(node);
@@ -403,7 +413,8 @@ int frazil_file_own(frazil_node *node)
         return back(node);
     if (node->file.backing < 0) {
         int error = image_data(node, &record);
-        if (error == 0 && frazil_file_room(record.stored_size) < record.stored_size)
+        if (error == 0 && !frazil_file_has_room(record.stored_size)
+            && frazil_file_room(record.stored_size) < record.stored_size)
             error = -ENOSPC;
         if (error != 0)
             return error;
@@ -434,7 +445,7 @@ void frazil_file_forget(frazil_node *node)
     leave_backed(node);
     if (node->file.backing >= 0)
         frazil_fd_drop(node->file.backing);
-    free(node->file.heap);
+    drop_heap(&node->file);
 }
 
 void frazil_file_inherit(void)
@@ -529,26 +540,61 @@ int frazil_file_content(frazil_node *node, frazil_content *content)
     return error;
 }
 
-/* The limit */
+/* The limit. Writes go straight to the kernel, so what is used is an estimate from above: what was counted last, and all that
+ * was written since. Only when that passes the limit, all files are counted again. */
 
-static uint64_t limit = UINT64_MAX;
+static uint64_t limit;
+static uint64_t estimate;
 
 void frazil_file_set_limit(uint64_t bytes)
 {
-    limit = bytes;
+    __atomic_store_n(&limit, bytes, __ATOMIC_RELAXED);
 }
 
 uint64_t frazil_file_limit(void)
 {
-    return limit;
+    struct sysinfo system;
+    uint64_t most = __atomic_load_n(&limit, __ATOMIC_RELAXED);
+
+    if (most == 0) {
+        most = sysinfo(&system) == 0 ? (uint64_t)system.totalram * system.mem_unit / 2 : UINT64_MAX;
+        frazil_file_set_limit(most);
+    }
+    return most;
 }
 
 uint64_t frazil_file_used(void)
 {
-    return 0;
+    struct stat status;
+    uint64_t used = frazil_node_bytes;
+
+    for (const frazil_node *node = backed; node != NULL; node = node->file.backed_next)
+        if (node->image == ICECUBE_NO_NODE && frazil_kernel(SYS_fstat, node->file.backing, &status) == 0)
+            used += (uint64_t)status.st_blocks * 512;
+    return used + heap_bytes;
+}
+
+static uint64_t pages(uint64_t bytes)
+{
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+bool frazil_file_has_room(uint64_t wanted)
+{
+    uint64_t most = __atomic_load_n(&limit, __ATOMIC_RELAXED);
+
+    if (most == 0 || wanted > most)
+        return false;
+    return __atomic_add_fetch(&estimate, pages(wanted), __ATOMIC_RELAXED) <= most;
 }
 
 uint64_t frazil_file_room(uint64_t wanted)
 {
-    return wanted;
+    uint64_t most = frazil_file_limit(), used = frazil_file_used();
+
+    __atomic_store_n(&estimate, used + pages(wanted), __ATOMIC_RELAXED);
+    if (used + pages(wanted) <= most)
+        return wanted;
+    uint64_t left = used < most ? (most - used) / PAGE * PAGE : 0;
+    return left < wanted ? left : wanted;
 }

@@ -52,6 +52,9 @@ uint64_t frazil_file_limit(void);
 /* Bytes of the upper layer that are used, counted afresh. */
 uint64_t frazil_file_used(void);
 
+/* Whether that much more surely fits; takes no lock. When not, ask frazil_file_room. */
+bool frazil_file_has_room(uint64_t wanted);
+
 /* How many of `wanted` more bytes fit; 0 when none. */
 uint64_t frazil_file_room(uint64_t wanted);
 

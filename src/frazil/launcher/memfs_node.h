@@ -78,6 +78,7 @@ struct frazil_node {
 };
 
 extern frazil_node *frazil_root; /* NULL before the mount */
+extern uint64_t frazil_node_bytes; /* that nodes and names of the upper layer take */
 
 /* Make the root. */
 int frazil_tree_mount(const icecube *image);

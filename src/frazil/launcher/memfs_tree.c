@@ -15,10 +15,12 @@
 #include "memfs_kernel.h"
 
 #define UNCOUNTED UINT32_MAX
+#define NODE_BYTES 512u /* about what a node and its name take */
 
 frazil_node *frazil_root;
+uint64_t frazil_node_bytes;
 static const icecube *image;
-static uint64_t next_number;
+static uint64_t first_number, next_number; /* of the upper layer */
 
 const icecube *frazil_tree_image(void)
 {
@@ -91,7 +93,7 @@ int frazil_tree_mount(const icecube *lower)
     if (lower != NULL && icecube_node_at(lower, 0, &record, &error) != ICECUBE_FOUND)
         return -EIO;
     image = lower;
-    next_number = lower != NULL ? (uint64_t)lower->header.node_count + 1 : 2;
+    first_number = next_number = lower != NULL ? (uint64_t)lower->header.node_count + 1 : 2;
     frazil_node *root = node_from_image(&record);
     if (root == NULL)
         return -ENOMEM;
@@ -112,6 +114,7 @@ frazil_node *frazil_node_new(uint32_t mode, const char *target, size_t length)
     if (node == NULL)
         return NULL;
     node->number = next_number++;
+    frazil_node_bytes += NODE_BYTES;
     node->image = ICECUBE_NO_NODE;
     node->mode = mode;
     node->uid = (uint32_t)geteuid();
@@ -121,6 +124,7 @@ frazil_node *frazil_node_new(uint32_t mode, const char *target, size_t length)
     if (target != NULL) {
         char *copy = malloc(length + 1);
         if (copy == NULL) {
+            frazil_node_bytes -= NODE_BYTES;
             free(node);
             return NULL;
         }
@@ -160,6 +164,8 @@ void frazil_node_settle(frazil_node *node)
         } else if (S_ISLNK(node->mode) && node->link.allocated) {
             free((char *)node->link.target);
         }
+        if (node->number >= first_number)
+            frazil_node_bytes -= NODE_BYTES;
         free(node);
         if (parent == NULL || --parent->holds != 0)
             return;

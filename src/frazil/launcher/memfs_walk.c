@@ -13,6 +13,7 @@
 #define URL "memfs:"
 
 frazil_node *frazil_cwd;
+bool frazil_links_lead_in;
 
 /* What follows the mount in a path that starts with it (/memfs:, //memfs:, memfs:/), or NULL. */
 static const char *after_mount(const char *path)
@@ -56,6 +57,65 @@ bool frazil_goes_up_to_memfs(const char *path)
     return __atomic_load_n(&frazil_root, __ATOMIC_ACQUIRE) != NULL && after_mount_from_below(path) != NULL;
 }
 
+/* Replace `path`, a prefix of which ends at `end` and is a link to `target`. */
+static bool follow_real(char *path, const char *end, const char *target)
+{
+    char whole[2 * PATH_MAX];
+    const char *base = path;
+
+    for (const char *at = path; at < end; at++)
+        if (*at == '/' && at + 1 < end)
+            base = at + 1;
+    size_t above = target[0] == '/' || after_mount(target) != NULL ? 0 : (size_t)(base - path);
+    size_t length = strlen(target), rest = strlen(end);
+    if (above + length + rest >= sizeof whole)
+        return false;
+    memcpy(whole, path, above);
+    memcpy(whole + above, target, length);
+    memcpy(whole + above + length, end, rest + 1);
+    memcpy(path, whole, above + length + rest + 1);
+    return true;
+}
+
+/* Follow the links of a real path as far as they are real; true when one leads to memfs, and the path in memfs. */
+static bool lead_in(int directory, char *path, bool follow)
+{
+    char target[PATH_MAX];
+    int links = 0;
+
+    for (char *end = path; *end != 0;) {
+        while (*end == '/')
+            end++;
+        end = strchrnul(end, '/');
+        char kept = *end;
+        *end = 0;
+        long length = frazil_kernel(SYS_readlinkat, directory, path, target, sizeof target - 1);
+        *end = kept;
+        if (length == -ENOENT || length == -ENOTDIR || (kept == 0 && !follow))
+            return false;
+        if (length <= 0)
+            continue;
+        target[length] = 0;
+        if (++links > MAX_LINKS || !follow_real(path, end, target))
+            return false;
+        if (after_mount(path) != NULL)
+            return true;
+        end = path;
+    }
+    return false;
+}
+
+bool frazil_leads_in(int directory, const char *path)
+{
+    char copy[2 * PATH_MAX];
+    size_t length = strlen(path);
+
+    if (length >= PATH_MAX)
+        return false;
+    memcpy(copy, path, length + 1);
+    return lead_in(directory, copy, true);
+}
+
 /* Where the walk starts, and what is left to walk. */
 static int start(frazil_walk *walk, int directory, const char *path, int flags)
 {
@@ -69,13 +129,18 @@ static int start(frazil_walk *walk, int directory, const char *path, int flags)
     } else {
         if (path[0] == 0 && !(flags & FRAZIL_EMPTY))
             return -ENOENT;
-        walk->node = directory == AT_FDCWD ? frazil_cwd : frazil_fd_node(directory);
-        if (walk->node == NULL) { /* the descriptor was not ours after all */
+        walk->node = path[0] == '/' ? NULL : directory == AT_FDCWD ? frazil_cwd : frazil_fd_node(directory);
+        if (walk->node == NULL) { /* a real path after all, unless a link leads in */
             if (strlen(path) >= PATH_MAX)
                 return -ENAMETOOLONG;
             memcpy(walk->text, path, strlen(path) + 1);
             walk->directory = directory;
-            return FRAZIL_REAL;
+            if (!frazil_links_lead_in || !lead_in(directory, walk->text, (flags & FRAZIL_FOLLOW) != 0))
+                return memcpy(walk->text, path, strlen(path) + 1), FRAZIL_REAL;
+            rest = after_mount(walk->text);
+            memmove(walk->text, rest, strlen(rest) + 1);
+            walk->node = frazil_root;
+            return 0;
         }
         rest = path;
         if (path[0] != 0)
@@ -126,6 +191,7 @@ int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int fla
     walk->entry = NULL;
     walk->parent = NULL;
     walk->slash = false;
+    walk->late = 0;
     walk->directory = AT_FDCWD;
     if ((result = start(walk, directory, path, flags)) != 0)
         return result;
@@ -147,7 +213,7 @@ int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int fla
         bool last = *end == 0;
         walk->slash = last && end != rest;
         walk->entry = NULL;
-        if (length > NAME_MAX)
+        if (length > NAME_MAX && !(last && (flags & FRAZIL_LAST)))
             return -ENAMETOOLONG;
         if (length == 1 && at[0] == '.') {
             walk->last = FRAZIL_DOT;
@@ -164,7 +230,9 @@ int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int fla
             }
             continue;
         }
-        frazil_entry *entry = frazil_lookup(walk->node, at, length, &result);
+        if (length > NAME_MAX)
+            walk->late = -ENAMETOOLONG;
+        frazil_entry *entry = length > NAME_MAX ? NULL : frazil_lookup(walk->node, at, length, &result);
         if (result != 0)
             return result;
         if (entry == NULL && !last)

@@ -37,6 +37,7 @@ typedef struct frazil_walk {
     const char *name; /* with FRAZIL_NAME; in text, not terminated */
     size_t length;
     frazil_last last;
+    int late; /* with FRAZIL_LAST and a name: why it cannot be looked up, which comes after other errors */
     bool slash; /* slashes follow the last component */
     int directory; /* with FRAZIL_REAL: what `text` is relative to */
     char text[2 * PATH_MAX]; /* what is left to walk; the path with FRAZIL_REAL */
@@ -44,6 +45,12 @@ typedef struct frazil_walk {
 
 /* The current directory, when it is in memfs. */
 extern frazil_node *frazil_cwd;
+
+/* Set when the program has made a real link that points into memfs. */
+extern bool frazil_links_lead_in;
+
+/* Whether a real path comes to memfs through such links; the kernel could not know. */
+bool frazil_leads_in(int directory, const char *path);
 
 bool frazil_starts_in_memfs_slow(const char *path);
 bool frazil_goes_up_to_memfs(const char *path);
@@ -53,14 +60,20 @@ static inline bool frazil_is_memfs(int directory, const char *path)
 {
     if (path == NULL)
         return false;
-    if (path[0] == '/')
-        return (path[1] == 'm' || path[1] == '/') && frazil_starts_in_memfs_slow(path);
-    if (path[0] == 'm' && frazil_starts_in_memfs_slow(path))
+    if (path[0] == '/') {
+        if ((path[1] == 'm' || path[1] == '/') && frazil_starts_in_memfs_slow(path))
+            return true;
+    } else if (path[0] == 'm' && frazil_starts_in_memfs_slow(path)) {
         return true;
-    if (directory == AT_FDCWD)
-        return __atomic_load_n(&frazil_cwd, __ATOMIC_RELAXED) != NULL
-            || (path[0] == '.' && path[1] == '.' && path[2] == '/' && frazil_goes_up_to_memfs(path));
-    return frazil_fd_maybe(directory);
+    } else if (directory != AT_FDCWD) {
+        if (frazil_fd_maybe(directory))
+            return true;
+    } else if (__atomic_load_n(&frazil_cwd, __ATOMIC_RELAXED) != NULL) {
+        return true;
+    } else if (path[0] == '.' && path[1] == '.' && path[2] == '/' && frazil_goes_up_to_memfs(path)) {
+        return true;
+    }
+    return __builtin_expect(__atomic_load_n(&frazil_links_lead_in, __ATOMIC_RELAXED), 0) && frazil_leads_in(directory, path);
 }
 
 /* Walk; the lock is held. 0 (node may be NULL), FRAZIL_REAL, or a negative errno. */

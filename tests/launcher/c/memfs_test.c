@@ -1,0 +1,415 @@
+/* What programs in C see of memfs. Built into a program of its own with the sources of memfs; the argument names an image that
+ * holds: data.txt ("data of the image\n"), dir/inner.txt, dir/link -> ../data.txt, away -> /proc/version, loop -> loop,
+ * damaged.bin (whose content does not match its checksum), empty/. Ends with 0, or says what was wrong. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "memfs.h"
+
+#define CHECK(condition)                                                                        \
+    do {                                                                                        \
+        if (!(condition)) {                                                                     \
+            fprintf(stderr, "%s:%d: %s (errno %d: %s)\n", __FILE__, __LINE__, #condition, errno, \
+                strerror(errno));                                                               \
+            exit(1);                                                                            \
+        }                                                                                       \
+    } while (0)
+#define FAILS(call, error) CHECK((call) == -1 && errno == (error))
+
+static icecube image;
+static uint8_t *image_bytes;
+static size_t image_size;
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+    CHECK(fd >= 0);
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK(close(fd) == 0);
+}
+
+static bool holds(const char *path, const char *text)
+{
+    char buffer[4096];
+    int fd = open(path, O_RDONLY);
+
+    if (fd < 0)
+        return false;
+    ssize_t count = read(fd, buffer, sizeof buffer);
+    close(fd);
+    return count == (ssize_t)strlen(text) && memcmp(buffer, text, strlen(text)) == 0;
+}
+
+static void test_reading(void)
+{
+    struct stat by_path, by_fd;
+    char buffer[64];
+    int fd = open("/memfs:/data.txt", O_RDONLY | O_CLOEXEC);
+
+    CHECK(fd >= 0);
+    CHECK((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    FAILS(write(fd, "x", 1), EBADF);
+    CHECK(read(fd, buffer, sizeof buffer) == 18);
+    CHECK(memcmp(buffer, "data of the image\n", 18) == 0);
+    CHECK(stat("/memfs:/data.txt", &by_path) == 0 && fstat(fd, &by_fd) == 0);
+    CHECK(memcmp(&by_path, &by_fd, sizeof by_path) == 0 || by_path.st_atim.tv_sec != by_fd.st_atim.tv_sec
+        || by_path.st_atim.tv_nsec != by_fd.st_atim.tv_nsec);
+    CHECK(by_path.st_mtim.tv_sec == 1234567890 && by_path.st_mtim.tv_nsec == 123456789);
+    CHECK(by_path.st_size == 18 && by_path.st_nlink == 1 && S_ISREG(by_path.st_mode));
+    int other = open("memfs://data.txt", O_RDONLY);
+    CHECK(other >= 0 && lseek(other, 0, SEEK_CUR) == 0); /* an offset of its own */
+    void *mapping = mmap(NULL, 18, PROT_READ, MAP_PRIVATE, other, 0);
+    CHECK(mapping != MAP_FAILED && memcmp(mapping, "data", 4) == 0);
+    CHECK(munmap(mapping, 18) == 0 && close(other) == 0 && close(fd) == 0);
+    FAILS(close(fd), EBADF);
+    FAILS(open("/memfs:/damaged.bin", O_RDONLY), EIO);
+    FAILS(open("/memfs:/none", O_RDONLY), ENOENT);
+    FAILS(open("/memfs:/data.txt/x", O_RDONLY), ENOTDIR);
+    FAILS(open("/memfs:/loop", O_RDONLY), ELOOP);
+    CHECK(holds("/memfs:/dir/link", "data of the image\n"));
+    CHECK(holds("memfs:/dir/../dir//link", "data of the image\n"));
+    CHECK(readlink("/memfs:/dir/link", buffer, sizeof buffer) == 11 && memcmp(buffer, "../data.txt", 11) == 0);
+    CHECK(stat("/memfs:/away", &by_path) == 0 && stat("/proc/version", &by_fd) == 0 && by_path.st_ino == by_fd.st_ino);
+    const char *volatile nowhere = NULL;
+    FAILS(stat(nowhere, &by_path), EFAULT);
+}
+
+static void test_streams(void)
+{
+    char line[64];
+    FILE *stream = fopen("/memfs:/data.txt", "r");
+
+    CHECK(stream != NULL && fgets(line, sizeof line, stream) != NULL && strcmp(line, "data of the image\n") == 0);
+    stream = freopen("/memfs:/dir/inner.txt", "r", stream);
+    CHECK(stream != NULL && fgets(line, sizeof line, stream) != NULL && strcmp(line, "inner\n") == 0);
+    CHECK(fclose(stream) == 0);
+    CHECK((stream = fopen("/memfs:/stream", "wx")) != NULL && fputs("one", stream) >= 0 && fclose(stream) == 0);
+    CHECK(fopen("/memfs:/stream", "wx") == NULL && errno == EEXIST);
+    CHECK((stream = fopen("/memfs:/stream", "a+e")) != NULL && fcntl(fileno(stream), F_GETFD) == FD_CLOEXEC);
+    CHECK(fputs(" two", stream) >= 0 && fflush(stream) == 0 && fseek(stream, 0, SEEK_SET) == 0);
+    CHECK(fgets(line, sizeof line, stream) != NULL && strcmp(line, "one two") == 0 && fclose(stream) == 0);
+    CHECK(fopen("/memfs:/stream", "q") == NULL && errno == EINVAL);
+    CHECK(unlink("/memfs:/stream") == 0);
+}
+
+static int count_names(DIR *directory)
+{
+    int count = 0;
+
+    for (errno = 0; readdir(directory) != NULL;)
+        count++;
+    CHECK(errno == 0);
+    return count;
+}
+
+static void test_directories(void)
+{
+    struct dirent **names, *record;
+    DIR *directory = opendir("/memfs:"), *real = opendir("/");
+
+    CHECK(directory != NULL && real != NULL);
+    int count = count_names(directory);
+    CHECK(count == 8 && count_names(real) > 2);
+    rewinddir(directory);
+    CHECK((record = readdir(directory)) != NULL && strcmp(record->d_name, ".") == 0);
+    CHECK(readdir(directory) != NULL);
+    long place = telldir(directory);
+    CHECK((record = readdir(directory)) != NULL);
+    char *name = strdup(record->d_name);
+    seekdir(directory, place);
+    CHECK((record = readdir(directory)) != NULL && strcmp(record->d_name, name) == 0);
+    free(name);
+    struct stat status;
+    CHECK(fstatat(dirfd(directory), "dir/inner.txt", &status, 0) == 0 && S_ISREG(status.st_mode));
+    CHECK(closedir(directory) == 0 && closedir(real) == 0);
+    CHECK((count = scandir("/memfs:/dir", &names, NULL, alphasort)) == 4);
+    CHECK(strcmp(names[2]->d_name, "inner.txt") == 0 && names[3]->d_type == DT_LNK);
+    while (count > 0)
+        free(names[--count]);
+    free(names);
+    CHECK(opendir("/memfs:/data.txt") == NULL && errno == ENOTDIR);
+    int fd = open("/memfs:/dir", O_RDONLY | O_DIRECTORY);
+    CHECK(fd >= 0);
+    char byte;
+    FAILS(read(fd, &byte, 1), EISDIR);
+    CHECK(openat(fd, "inner.txt", O_RDONLY) >= 0);
+    int child = openat(fd, "..", O_RDONLY);
+    CHECK(child >= 0 && fstat(child, &status) == 0 && status.st_ino == 1);
+    CHECK(close(child) == 0 && close(fd) == 0);
+    FAILS(openat(fd, "inner.txt", O_RDONLY), EBADF);
+}
+
+static void test_current_directory(void)
+{
+    char path[PATH_MAX], before[PATH_MAX];
+
+    CHECK(getcwd(before, sizeof before) == before);
+    CHECK(chdir("/memfs:/dir") == 0);
+    CHECK(strcmp(getcwd(path, sizeof path), "/memfs:/dir") == 0);
+    CHECK(getcwd(path, 3) == NULL && errno == ERANGE);
+    char *allocated = getcwd(NULL, 0);
+    CHECK(allocated != NULL && strcmp(allocated, "/memfs:/dir") == 0);
+    free(allocated);
+    CHECK(holds("inner.txt", "inner\n") && holds("../data.txt", "data of the image\n"));
+    CHECK(access("../../proc/version", R_OK) == 0);
+    CHECK(realpath("link", path) == path && strcmp(path, "/memfs:/data.txt") == 0);
+    CHECK(realpath("../away", path) == path && strcmp(path, "/proc/version") == 0);
+    CHECK(mkdir("gone", 0755) == 0 && chdir("gone") == 0 && rmdir("../gone") == 0);
+    CHECK(getcwd(path, sizeof path) == NULL && errno == ENOENT);
+    FAILS(open("x", O_CREAT | O_WRONLY, 0644), ENOENT);
+    CHECK(chdir("..") == 0 && strcmp(getcwd(path, sizeof path), "/memfs:/dir") == 0);
+    CHECK(chdir(before) == 0 && strcmp(getcwd(path, sizeof path), before) == 0);
+}
+
+static void test_copy_up(void)
+{
+    struct stat before, after;
+    int reader = open("/memfs:/dir/inner.txt", O_RDONLY);
+    char buffer[16];
+
+    CHECK(stat("/memfs:/dir/inner.txt", &before) == 0);
+    int fd = open("/memfs:/dir/inner.txt", O_WRONLY | O_APPEND);
+    CHECK(fd >= 0 && write(fd, "more", 4) == 4 && close(fd) == 0);
+    CHECK(holds("/memfs:/dir/inner.txt", "inner\nmore"));
+    CHECK(stat("/memfs:/dir/inner.txt", &after) == 0 && after.st_ino == before.st_ino && after.st_size == 10);
+    CHECK(read(reader, buffer, sizeof buffer) == 10); /* it was open before, and sees it */
+    CHECK(close(reader) == 0);
+    CHECK(truncate("/memfs:/dir/inner.txt", 6) == 0 && holds("/memfs:/dir/inner.txt", "inner\n"));
+    CHECK(rename("/memfs:/data.txt", "/memfs:/moved") == 0);
+    FAILS(access("/memfs:/data.txt", F_OK), ENOENT);
+    CHECK(holds("/memfs:/moved", "data of the image\n") && rename("/memfs:/moved", "/memfs:/data.txt") == 0);
+    CHECK(holds("/memfs:/dir/link", "data of the image\n"));
+}
+
+static void test_changes(void)
+{
+    struct stat status;
+    char buffer[16], big[300];
+
+    write_file("/memfs:/a", "content");
+    CHECK(link("/memfs:/a", "/memfs:/b") == 0 && stat("/memfs:/b", &status) == 0 && status.st_nlink == 2);
+    int fd = open("/memfs:/a", O_RDWR);
+    CHECK(unlink("/memfs:/a") == 0 && unlink("/memfs:/b") == 0);
+    CHECK(fstat(fd, &status) == 0 && status.st_nlink == 0 && status.st_size == 7);
+    CHECK(pread(fd, buffer, sizeof buffer, 0) == 7 && close(fd) == 0);
+    memset(big, 'x', 299);
+    big[299] = 0;
+    char path[400];
+    snprintf(path, sizeof path, "/memfs:/%s", big);
+    FAILS(open(path, O_CREAT | O_WRONLY, 0644), ENAMETOOLONG);
+    FAILS(rename("/proc/version", "/memfs:/version"), EXDEV);
+    FAILS(link("/memfs:/data.txt", "/proc/x"), EXDEV);
+    FAILS(rmdir("/memfs:"), EBUSY);
+    FAILS(unlink("/memfs:/dir"), EISDIR);
+    FAILS(rmdir("/memfs:/dir"), ENOTEMPTY);
+    FAILS(rename("/memfs:/dir", "/memfs:/dir/sub"), EINVAL);
+    FAILS(mkfifo("/memfs:/fifo", 0644), EPERM);
+    FAILS(setxattr("/memfs:/data.txt", "user.x", "y", 1, 0), ENOTSUP);
+    int watch = inotify_init1(IN_CLOEXEC);
+    FAILS(inotify_add_watch(watch, "/memfs:/dir", IN_CREATE), ENOTSUP);
+    close(watch);
+    CHECK((fd = open("/memfs:/empty", O_TMPFILE | O_RDWR, 0600)) >= 0 && write(fd, "unnamed", 7) == 7);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK(linkat(AT_FDCWD, path, AT_FDCWD, "/memfs:/named", AT_SYMLINK_FOLLOW) == 0 && holds("/memfs:/named", "unnamed"));
+    CHECK(close(fd) == 0 && unlink("/memfs:/named") == 0);
+    CHECK((fd = open("/memfs:/sparse", O_CREAT | O_RDWR, 0644)) >= 0 && ftruncate(fd, 1l << 40) == 0);
+    CHECK(fstat(fd, &status) == 0 && status.st_size == 1l << 40 && status.st_blocks == 0);
+    CHECK(close(fd) == 0 && stat("/memfs:/sparse", &status) == 0 && status.st_size == 1l << 40 && remove("/memfs:/sparse") == 0);
+}
+
+static void test_descriptors(void)
+{
+    struct stat status, old;
+    int one = open("/memfs:/data.txt", O_RDONLY), two = dup(one), three = fcntl(one, F_DUPFD_CLOEXEC, 50);
+
+    CHECK(two >= 0 && three >= 50 && fstat(three, &status) == 0 && status.st_size == 18);
+    CHECK(dup2(one, 60) == 60 && fstat(60, &old) == 0 && old.st_ino == status.st_ino);
+    int real = open("/proc/version", O_RDONLY);
+    CHECK(dup2(real, 60) == 60 && fstat(60, &old) == 0 && old.st_dev != status.st_dev);
+    /* Closed behind our back, and the number used again: not ours any more. */
+    syscall(SYS_close, two);
+    CHECK(dup2(real, two) == two && fstat(two, &old) == 0 && old.st_dev != status.st_dev);
+    CHECK(close_range(50, 70, 0) == 0);
+    FAILS(fcntl(three, F_GETFD), EBADF);
+    CHECK(close(one) == 0 && close(two) == 0 && close(real) == 0);
+    /* The program cannot close what memfs keeps for itself. */
+    write_file("/memfs:/kept", "kept");
+    closefrom(10);
+    for (int fd = 10; fd < 9000; fd++)
+        close(fd);
+    CHECK(holds("/memfs:/kept", "kept") && unlink("/memfs:/kept") == 0);
+}
+
+static int visited;
+
+static int visit(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status;
+    (void)type;
+    CHECK(path[where->base - 1] == '/' || where->level == 0);
+    visited++;
+    return 0;
+}
+
+static void test_searches(void)
+{
+    glob_t found;
+    char template[] = "/memfs:/empty/tmpXXXXXX", directory[] = "/memfs:/empty/dXXXXXX.";
+    struct statvfs space;
+
+    CHECK(glob("/memfs:/d*/*.txt", 0, NULL, &found) == 0 && found.gl_pathc == 1);
+    CHECK(strcmp(found.gl_pathv[0], "/memfs:/dir/inner.txt") == 0);
+    globfree(&found);
+    CHECK(glob("/proc/versio?", 0, NULL, &found) == 0 && found.gl_pathc == 1);
+    globfree(&found);
+    CHECK(nftw("/memfs:/", visit, 4, FTW_PHYS) == 0 && visited == 9);
+    int fd = mkstemp(template);
+    CHECK(fd >= 0 && access(template, R_OK | W_OK) == 0 && close(fd) == 0 && unlink(template) == 0);
+    CHECK(mkdtemp(directory) == NULL && errno == EINVAL);
+    directory[sizeof directory - 2] = 0;
+    CHECK(mkdtemp(directory) == directory && rmdir(directory) == 0);
+    CHECK(statvfs("/memfs:", &space) == 0 && space.f_blocks > 0 && space.f_bavail <= space.f_blocks);
+}
+
+static void test_many_files(void)
+{
+    struct rlimit limit = {.rlim_cur = 128, .rlim_max = 128}, before;
+    char path[64], text[32];
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit.rlim_max = before.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0 && mkdir("/memfs:/many", 0755) == 0);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(path, sizeof path, "/memfs:/many/%d", i);
+        snprintf(text, sizeof text, "content %d", i);
+        write_file(path, text);
+    }
+    for (int i = 0; i < 2000; i++) {
+        snprintf(path, sizeof path, "/memfs:/many/%d", i);
+        snprintf(text, sizeof text, "content %d", i);
+        CHECK(holds(path, text) && unlink(path) == 0);
+    }
+    CHECK(rmdir("/memfs:/many") == 0 && setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+static void in_child(void (*test)(void))
+{
+    int status;
+    pid_t child = fork();
+
+    CHECK(child >= 0);
+    if (child == 0) {
+        test();
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void change_all(void)
+{
+    write_file("/memfs:/mine", "child");
+    write_file("/memfs:/shared", "changed by the child");
+    CHECK(unlink("/memfs:/data.txt") == 0 && chdir("/memfs:/dir") == 0);
+}
+
+static void test_fork(void)
+{
+    char path[PATH_MAX];
+
+    write_file("/memfs:/shared", "parent");
+    in_child(change_all);
+    CHECK(holds("/memfs:/shared", "parent") && holds("/memfs:/data.txt", "data of the image\n"));
+    FAILS(access("/memfs:/mine", F_OK), ENOENT);
+    CHECK(strncmp(getcwd(path, sizeof path), "/memfs:", 7) != 0 && unlink("/memfs:/shared") == 0);
+}
+
+static void test_vfork(void)
+{
+    char path[PATH_MAX];
+    int status, fd = open("/memfs:/data.txt", O_RDONLY);
+    pid_t child = vfork();
+
+    if (child == 0) { /* as subprocess does before it starts another program */
+        close(fd);
+        int other = open("/memfs:/dir/inner.txt", O_RDONLY);
+        _exit(other >= 0 && dup2(other, 70) == 70 && chdir("/memfs:/dir") == 0 ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    struct stat kept;
+    CHECK(fstat(fd, &kept) == 0 && S_ISREG(kept.st_mode) && kept.st_mtim.tv_sec == 1234567890);
+    CHECK(strncmp(getcwd(path, sizeof path), "/memfs:", 7) != 0 && close(fd) == 0);
+    FAILS(fstat(70, &kept), EBADF);
+    CHECK(holds("/memfs:/dir/inner.txt", "inner\n"));
+}
+
+static void test_core_interface(void)
+{
+    frazil_content content;
+    char path[PATH_MAX];
+
+    CHECK(frazil_memfs_owns("/memfs:") && frazil_memfs_owns("memfs://x") && frazil_memfs_owns("//memfs:/"));
+    CHECK(!frazil_memfs_owns("/memfs") && !frazil_memfs_owns("/memfs:x") && !frazil_memfs_owns("memfs"));
+    CHECK(frazil_content_open("/memfs:/dir/link", &content) == 0 && content.in_image && content.size == 18);
+    frazil_content_release(&content);
+    CHECK(frazil_content_open("/memfs:/damaged.bin", &content) == EIO);
+    CHECK(frazil_content_open("/memfs:/dir", &content) == EISDIR && frazil_content_open("/memfs:/x", &content) == ENOENT);
+    write_file("/memfs:/upper", "upper");
+    CHECK(frazil_content_open("/memfs:/upper", &content) == 0 && !content.in_image && content.size == 5);
+    CHECK(memcmp(content.data, "upper", 5) == 0);
+    frazil_content_release(&content);
+    CHECK(unlink("/memfs:/upper") == 0);
+    CHECK(frazil_memfs_realpath("memfs:/dir/./link", path, sizeof path) == 0 && strcmp(path, "/memfs:/data.txt") == 0);
+    CHECK(frazil_memfs_realpath("/memfs:/", path, sizeof path) == 0 && strcmp(path, "/memfs:") == 0);
+    CHECK(frazil_memfs_realpath("/memfs:/nope", path, sizeof path) == ENOENT);
+}
+
+int main(int argc, char **argv)
+{
+    icecube_error error;
+    struct stat status;
+
+    CHECK(argc == 2);
+    int fd = open(argv[1], O_RDONLY);
+    CHECK(fd >= 0 && fstat(fd, &status) == 0);
+    image_size = (size_t)status.st_size;
+    image_bytes = mmap(NULL, image_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    CHECK(image_bytes != MAP_FAILED && close(fd) == 0);
+    CHECK(icecube_open(&image, image_bytes, image_size, &error) == ICECUBE_FOUND);
+    FAILS(open("/memfs:/data.txt", O_RDONLY), ENOENT); /* not mounted yet */
+    frazil_memfs_mount(&image, 64 << 20);
+
+    test_reading();
+    test_streams();
+    test_directories();
+    test_current_directory();
+    test_copy_up();
+    test_changes();
+    test_descriptors();
+    test_searches();
+    test_many_files();
+    test_fork();
+    test_vfork();
+    test_core_interface();
+    puts("all well");
+    return 0;
+}
