@@ -451,7 +451,7 @@ static void show_names(group *of)
         struct link_map *map;
         void *handle = libc.dlopen(one->link, RTLD_LAZY | RTLD_NOLOAD);
         if (handle && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0)
-            map->l_name = one->name;
+            __atomic_store_n(&map->l_name, one->name, __ATOMIC_RELEASE); /* other threads may be reading it */
         if (debug && i < of->count)
             dprintf(STDERR_FILENO, "frazil: native: %s: by %s%s\n", one->name, one->file >= 0 ? "memfd" : "cache directory ",
                 one->file >= 0 ? "" : one->link);
