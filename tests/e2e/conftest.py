@@ -24,6 +24,17 @@ def _library_directory() -> Path:
     pytest.skip("the C library was not found in the usual places")
 
 
+def enter_command(root: Path) -> list[str]:
+    """What runs a command in ``root``; without privileges, in a user namespace."""
+    tools = "/usr/sbin:/usr/bin:/sbin:/bin"
+    chroot, unshare = shutil.which("chroot", path=tools), shutil.which("unshare", path=tools)
+    assert chroot
+    if os.geteuid() == 0:
+        return [chroot, str(root)]
+    assert unshare
+    return [unshare, "--user", "--map-root-user", chroot, str(root)]
+
+
 @pytest.fixture
 def bare_root(tmp_path: Path) -> Path:
     """A root directory with the C library, its loader, and empty tmp, proc, dev and dev/shm."""
@@ -44,13 +55,19 @@ def bare_root(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_in_root(bare_root: Path) -> RunInRoot:
     """A function that runs an executable as ``/app`` in the bare root, with no environment but what is given."""
-    enter = ["chroot"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "chroot"]
+    enter = enter_command(bare_root)
 
     def run(
         executable: Path, arguments: Sequence[str] = (), *, env: Mapping[str, str] | None = None, name: str = "app"
     ) -> subprocess.CompletedProcess[str]:
         shutil.copy(executable, bare_root / name)
-        return subprocess.run([*enter, str(bare_root), f"/{name}", *arguments], env={"LANG": "C.UTF-8", **(env or {})},
+        return subprocess.run([*enter, f"/{name}", *arguments], env={"LANG": "C.UTF-8", **(env or {})},
                               capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def enter(bare_root: Path) -> list[str]:
+    """The words before a command that runs in the bare root."""
+    return enter_command(bare_root)

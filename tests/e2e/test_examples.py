@@ -91,9 +91,9 @@ def test_numpy(build: Build, run_in_root: RunInRoot, target: Path, link: str) ->
     assert done.stdout.endswith("trace of the product: 333283335000.0\n")
 
 
-def test_flask_answers_over_loopback(build: Build, bare_root: Path, target: Path, link: str) -> None:
+def test_flask_answers_over_loopback(build: Build, bare_root: Path, enter: list[str], target: Path, link: str) -> None:
     shutil.copy(build(EXAMPLES / "web.py", target, link), bare_root / "app")
-    with subprocess.Popen(["chroot", str(bare_root), "/app", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    with subprocess.Popen([*enter, "/app", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env={"LANG": "C.UTF-8"}) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stderr is not None
