@@ -34,12 +34,14 @@ _PROCESSES: Final = 2
 _WARNINGS: Final = ("-Wall", "-Wextra")
 # -O2 as CPython itself. No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
 # the embedding library finds the core's functions in the program.
-_COMPILE: Final = ("-std=gnu11", "-O2", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS)
+# Fortified headers would rename the functions that the core defines.
+_COMPILE: Final = (
+    "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-O2", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS,
+)  # fmt: skip
 _PROGRAM: Final = ("-fno-pie",)
 _LIBRARY: Final = ("-fPIC",)
 # ET_EXEC, so that neither the kernel nor the dynamic linker relocates anything; -rdynamic makes the interposed functions and
-# libpython's API visible to libraries; -s leaves .dynsym alone. One page of padding between segments less for each that is
-# merged: fewer mappings, faster exec.
+# libpython's API visible to libraries; -s leaves .dynsym alone.
 _LINK_PROGRAM: Final = ("-no-pie", "-rdynamic")
 _LINK_COMMON: Final = ("-s", "-Wl,--build-id=sha1", "-Wl,--hash-style=gnu", "-Wl,-O1", "-Wl,-z,lazy")
 _GLIBC_NAMES: Final = frozenset({"c", "m", "dl", "pthread", "rt", "util", "resolv"})
