@@ -248,7 +248,8 @@ def select(
     if plan.stdlib is StandardLibrary.ALL:
         roots.update(_all(library))
     reached = search.run({*BASE, *roots})
-    by_program = reach(roots, lambda wave: (target for name in wave for target in search.leads.get(name, ())))
+    # Codecs are looked up by name: those that nothing imports are tables, generated ones.
+    by_program = reach(roots, lambda wave: (one for name in wave if name != "encodings" for one in search.leads[name]))
     resources: list[Resource] = []
     for name in sorted(reached):
         module = search.find(name)
