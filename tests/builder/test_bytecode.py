@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from frazil.builder.bytecode import Compiler, read_content
 from frazil.builder.imports import Import
 from frazil.cache import ContentCache
 from frazil.distribution import PythonDistribution, describe
-from frazil.errors import SourceError
+from frazil.errors import DistributionError, HostError, SourceError
 from frazil.resources.kinds import APPLICATION, SourceModule
 
 # Sets and strings of one character, shared between functions: what marshal writes differently from time to time.
@@ -149,6 +150,18 @@ def test_the_same_source_elsewhere_is_another_entry(distribution: PythonDistribu
     with Compiler(distribution, 0, cache) as compiler:
         done = compiler.compile([module("one", b"import os"), module("two", b"import os")])
     assert done["app/one.py"].pyc != done["app/two.py"].pyc
+
+
+def test_an_interpreter_that_dies_is_an_error(distribution: PythonDistribution, cache: ContentCache) -> None:
+    compiler = Compiler(replace(distribution, executable=Path("/bin/false")), 0, cache)
+    with compiler, pytest.raises(DistributionError, match=r"died while it compiled app/m\.py"):
+        compiler.compile([module("m", b"")])
+
+
+def test_an_interpreter_that_is_gone_is_an_error(distribution: PythonDistribution, cache: ContentCache, tmp_path: Path) -> None:
+    compiler = Compiler(replace(distribution, executable=tmp_path / "gone"), 0, cache)
+    with compiler, pytest.raises(HostError, match="cannot be started"):
+        compiler.compile([module("m", b"")])
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:

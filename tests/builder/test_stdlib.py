@@ -110,7 +110,8 @@ def test_a_program_that_imports_nothing_gets_little(library: Library, cache: Con
 @pytest.mark.parametrize("root", ["multiprocessing", "concurrent.futures", "unittest", "pydoc", "http.server"])
 def test_tests_and_user_interfaces_come_only_when_reached(library: Library, cache: ContentCache, root: str) -> None:
     assert not {"test", "idlelib", "tkinter", "ensurepip", "turtle"} & names(chosen(library, cache, root))
-    assert "tkinter" in names(chosen(library, cache, "turtle"))
+    if library.find("tkinter") is not None:  # Debian has it in a package of its own
+        assert "tkinter" in names(chosen(library, cache, "turtle"))
 
 
 def test_all_is_all_but_tests_and_user_interfaces(library: Library, cache: ContentCache) -> None:

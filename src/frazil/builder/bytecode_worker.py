@@ -22,6 +22,7 @@ import json
 import marshal
 import os
 import platform
+import signal
 import sys
 import types
 import warnings
@@ -304,6 +305,7 @@ def answer(job: dict[str, object], source: bytes, optimize: int) -> bytes:
 
 def main(jobs: BinaryIO, answers: BinaryIO, optimize: int) -> None:
     """Answer jobs until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builder ends this process by closing the pipe
     gc.disable()  # trees have no cycles, and there are many small objects
     while line := jobs.readline():
         job: dict[str, object] = json.loads(line)
