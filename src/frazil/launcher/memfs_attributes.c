@@ -33,6 +33,8 @@ static int set_mode(frazil_node *node, mode_t mode)
     if (!frazil_is_owner(node))
         return -EPERM;
     node->mode = (node->mode & S_IFMT) | (mode & 07777);
+    if (S_ISREG(node->mode))
+        frazil_file_mode_changed(node);
     node->ctime = frazil_now();
     return 0;
 }
@@ -80,6 +82,8 @@ static int set_owner(frazil_node *node, uid_t user, gid_t group)
         if (node->mode & S_IXGRP)
             node->mode &= ~(uint32_t)S_ISGID;
     }
+    if (S_ISREG(node->mode))
+        frazil_file_mode_changed(node);
     node->ctime = frazil_now();
     return 0;
 }

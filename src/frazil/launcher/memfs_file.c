@@ -190,6 +190,23 @@ static int filled_memfd(frazil_node *node, unsigned flags)
     return error;
 }
 
+/* Set-id bits that the kernel takes away when others than root write. The memfd has them too, to learn of that. */
+static uint32_t dropped_by_writes(uint32_t mode)
+{
+    return (mode & S_ISUID) | (mode & S_IXGRP ? mode & S_ISGID : 0);
+}
+
+void frazil_file_mode_changed(frazil_node *node)
+{
+    struct stat status;
+    int fd = node->file.backing;
+
+    if (fd < 0 || frazil_kernel(SYS_fstat, fd, &status) != 0
+        || (status.st_mode & (S_ISUID | S_ISGID)) == dropped_by_writes(node->mode))
+        return;
+    frazil_kernel(SYS_fchmod, fd, 0777 | dropped_by_writes(node->mode));
+}
+
 /* The memfd has the content from now on. */
 static void set_backing(frazil_node *node, int fd, const struct timespec times[2])
 {
@@ -198,6 +215,8 @@ static void set_backing(frazil_node *node, int fd, const struct timespec times[2
 
     frazil_kernel(SYS_utimensat, fd, 0, times, 0);
     file->backing = fd;
+    if (dropped_by_writes(node->mode) != 0)
+        frazil_file_mode_changed(node);
     if (frazil_kernel(SYS_fstat, fd, &status) == 0) {
         file->base_ctime = status.st_ctim;
         file->kernel_number = status.st_ino;
@@ -214,6 +233,7 @@ static int make_private(frazil_node *node)
 
     if (!file->inherited)
         return 0;
+    status.st_mode = node->mode;
     frazil_file_stat(node, NULL, &status);
     int fd = filled_memfd(node, 0);
     if (fd < 0 || (fd = frazil_fd_keep(fd)) < 0)
@@ -246,6 +266,7 @@ static int unback(frazil_node *node)
     frazil_file *file = &node->file;
     char *heap = NULL;
 
+    status.st_mode = node->mode;
     frazil_file_stat(node, NULL, &status);
     if (node->image == ICECUBE_NO_NODE && status.st_size > 0) {
         heap = malloc((size_t)status.st_size);
@@ -263,6 +284,7 @@ static int unback(frazil_node *node)
     node->atime = status.st_atim;
     node->mtime = status.st_mtim;
     node->ctime = status.st_ctim;
+    node->mode = status.st_mode;
     file->size = (uint64_t)status.st_size;
     file->heap = heap;
     heap_bytes += heap != NULL ? file->size : 0;
@@ -505,9 +527,11 @@ void frazil_file_stat(const frazil_node *node, const struct stat *known, struct 
     if (is_other) {
         status->st_atim = node->atime;
         status->st_mtim = node->mtime;
-    } else if (!is_same(known->st_ctim, file->base_ctime) && is_later(known->st_ctim, node->ctime)) {
-        status->st_ctim = known->st_ctim;
+        return;
     }
+    status->st_mode &= ~(dropped_by_writes(node->mode) & ~known->st_mode);
+    if (!is_same(known->st_ctim, file->base_ctime) && is_later(known->st_ctim, node->ctime))
+        status->st_ctim = known->st_ctim;
 }
 
 int frazil_file_content(frazil_node *node, frazil_content *content)

@@ -28,7 +28,11 @@ int frazil_file_truncate(frazil_node *node, int64_t size);
 /* As utimensat(2), with UTIME_NOW and UTIME_OMIT resolved by the kernel. */
 int frazil_file_set_times(frazil_node *node, const struct timespec times[2]);
 
-/* Fill size, blocks and times. `known`: an fstat of a descriptor of the file, or NULL. */
+/* The node's mode is another one. */
+void frazil_file_mode_changed(frazil_node *node);
+
+/* Fill size, blocks and times, and take away from the mode what writes took. `known`: an fstat of a descriptor of the file, or
+ * NULL. */
 void frazil_file_stat(const frazil_node *node, const struct stat *known, struct stat *status);
 
 int frazil_file_content(frazil_node *node, frazil_content *content);

@@ -109,7 +109,7 @@ static int open_locked(frazil_walk *walk, int directory, const char *path, int f
     }
     if (nameless)
         return open_nameless(walk->node, flags, mode);
-    if (creates && walk->slash)
+    if (creates && walk->slash && walk->last == FRAZIL_NAME)
         return -EISDIR;
     if (creates && (flags & O_EXCL))
         return -EEXIST;

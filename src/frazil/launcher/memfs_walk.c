@@ -178,7 +178,7 @@ static int expand(frazil_walk *walk, const frazil_node *link, const char *rest)
     if (length == 0 || length >= PATH_MAX)
         return length == 0 ? -ENOENT : -ENAMETOOLONG;
     if (length + left + 1 >= sizeof walk->text)
-        return -ENAMETOOLONG;
+        return -ELOOP; /* only links that nest come here */
     memmove(walk->text + length, rest, left + 1);
     memcpy(walk->text, link->link.target, length);
     return 0;

@@ -14,12 +14,12 @@
 #define THREADS 8
 #define ROUNDS 300
 
-#define CHECK(condition)                                                 \
-    do {                                                                 \
-        if (!(condition)) {                                              \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                     \
-        }                                                                \
+#define CHECK(condition)                                                                                                       \
+    do {                                                                                                                       \
+        if (!(condition)) {                                                                                                    \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                                    \
+            abort();                                                                                                           \
+        }                                                                                                                      \
     } while (0)
 
 static void own_file(int number, int round)
