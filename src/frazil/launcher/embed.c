@@ -38,7 +38,7 @@ static bool freeze(const frazil_core *core, const char *name, struct _frozen *en
 {
     icecube_module module;
     icecube_node code;
-    icecube_error error;
+    icecube_error error = {"the image has no such module", 0};
 
     if (icecube_find_module(core->image, name, strlen(name), &module, &error) != ICECUBE_FOUND
         || icecube_node_at(core->image, module.code_node, &code, &error) != ICECUBE_FOUND

@@ -68,6 +68,10 @@ static int open_image(void)
         fprintf(stderr, "%s: this executable is damaged: its image is missing\n", message_name);
         return FRAZIL_EXIT_DAMAGED;
     }
+    if (size == 0) {
+        fprintf(stderr, "%s: this executable is damaged: truncated: the file ends before its image does\n", message_name);
+        return FRAZIL_EXIT_DAMAGED;
+    }
     if (icecube_open(&image, base, size, &error) != ICECUBE_FOUND) {
         say_damaged(NULL, &error);
         return FRAZIL_EXIT_DAMAGED;
@@ -127,39 +131,57 @@ static int choose_mode(frazil_core *core)
     return core->entry < 0 ? FRAZIL_EXIT_USAGE : 0;
 }
 
-/* Link mode shared: libpython and the embedding come from the image. */
-static int run_embedding_from_image(const frazil_core *core)
+/* Load a library that the image holds; NULL after a message. */
+static void *load(const icecube_node *node)
 {
-    icecube_node lib, child;
-    icecube_error error;
     char path[PATH_MAX];
-    int (*run)(const frazil_core *);
+    icecube_error error;
     void *loaded;
 
-    if (icecube_find(&image, "lib", 3, &lib, &error) != ICECUBE_FOUND)
-        goto failed;
-    for (uint32_t i = 0; i < lib.child_count; i++) {
-        if (icecube_node_at(&image, lib.first_child + i, &child, &error) != ICECUBE_FOUND) {
-            core->damaged(NULL, &error);
-            return FRAZIL_EXIT_DAMAGED;
-        }
-        if (strncmp(child.path, "lib/libpython", strlen("lib/libpython")) != 0)
-            continue;
-        snprintf(path, sizeof path, FRAZIL_MOUNT "/%.*s", (int)child.path_length, child.path);
-        if (!dlopen(path, RTLD_LAZY | RTLD_GLOBAL))
-            goto failed;
-    }
-    core->step("libpython");
-    loaded = dlopen(FRAZIL_MOUNT "/lib/libfrazil-embed.so", RTLD_LAZY | RTLD_GLOBAL);
-    if (!loaded)
-        goto failed;
-    *(void **)&run = dlsym(loaded, "frazil_embed_main");
-    if (!run)
-        goto failed;
-    return run(core);
+    snprintf(path, sizeof path, FRAZIL_MOUNT "/%.*s", (int)node->path_length, node->path);
+    loaded = dlopen(path, RTLD_LAZY | RTLD_GLOBAL);
+    if (!loaded && icecube_verify(&image, node, &error) != ICECUBE_FOUND)
+        say_damaged(path, &error);
+    else if (!loaded)
+        fprintf(stderr, "%s: Python cannot be loaded: %s\n", message_name, dlerror());
+    return loaded;
+}
 
-failed:
-    fprintf(stderr, "%s: Python cannot be loaded: %s\n", core->name, dlerror());
+static bool starts_with(const icecube_node *node, const char *start)
+{
+    return node->path_length >= strlen(start) && memcmp(node->path, start, strlen(start)) == 0;
+}
+
+/* Link mode shared: libpython and the embedding come from the image, in this order. */
+static int run_embedding_from_image(const frazil_core *core)
+{
+    static const char *const libraries[] = {"lib/libpython", "lib/libfrazil-embed.so"};
+    icecube_node lib, child;
+    icecube_error error = {"the image has no libraries", 0};
+    int (*run)(const frazil_core *) = NULL;
+    void *loaded = NULL;
+
+    if (icecube_find(&image, "lib", 3, &lib, &error) != ICECUBE_FOUND)
+        goto damaged;
+    for (size_t which = 0; which < sizeof libraries / sizeof *libraries; which++) {
+        for (uint32_t i = 0; i < lib.child_count; i++) {
+            if (icecube_node_at(&image, lib.first_child + i, &child, &error) != ICECUBE_FOUND)
+                goto damaged;
+            if (!starts_with(&child, libraries[which]))
+                continue;
+            loaded = load(&child);
+            if (!loaded)
+                return FRAZIL_EXIT_DAMAGED;
+        }
+        core->step(libraries[which]);
+    }
+    if (loaded)
+        *(void **)&run = dlsym(loaded, "frazil_embed_main");
+    if (run)
+        return run(core);
+
+damaged:
+    core->damaged("Python cannot be loaded", &error);
     return FRAZIL_EXIT_DAMAGED;
 }
 

@@ -167,8 +167,11 @@ static PyObject *load_code(PyObject *self, PyObject *argument)
     (void)self;
     if (number == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
-    if (number > UINT32_MAX || icecube_node_at(core->image, (uint32_t)number, &node, &error) != ICECUBE_FOUND || !node.data
-        || node.stored_size <= ICECUBE_PYC_HEADER_SIZE)
+    if (number >= core->image->header.node_count)
+        return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
+    if (icecube_node_at(core->image, (uint32_t)number, &node, &error) != ICECUBE_FOUND)
+        return damaged(PyExc_ImportError, "a module's code", &error);
+    if (!node.data || node.stored_size <= ICECUBE_PYC_HEADER_SIZE)
         return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
     if (icecube_verify(core->image, &node, &error) != ICECUBE_FOUND) {
         char path[256];

@@ -3,6 +3,7 @@
 #include "native_plan.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <limits.h>
 #include <link.h>
 #include <stdio.h>
@@ -144,7 +145,8 @@ static bool say_error(frazil_plan *plan, const char *name, int error)
 {
     char problem[256];
 
-    snprintf(problem, sizeof problem, "cannot open shared object file: %s", strerror(error));
+    snprintf(problem, sizeof problem, "cannot open shared object file: %s%s", strerror(error),
+        error == EIO ? " (this executable is damaged)" : "");
     return say(plan, name, problem);
 }
 

@@ -3,15 +3,27 @@
 #include "platform.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 /* docs/spec/launcher.md, "The executable" */
 #define IMAGE_ADDRESS 0x2000000000UL
+
+/* A page of the mapping that lies behind the end of a truncated file would end the program by SIGBUS. A system call that copies
+ * from it fails instead; this one, called with an operation that does not exist, changes nothing. */
+static bool can_be_read(uintptr_t address)
+{
+    errno = 0;
+    syscall(SYS_rt_sigprocmask, -1, address & ~(uintptr_t)7, NULL, 8);
+    return errno != EFAULT;
+}
 
 bool frazil_platform_image(const void **base, size_t *size)
 {
@@ -22,6 +34,8 @@ bool frazil_platform_image(const void **base, size_t *size)
         if (header[i].p_type == PT_LOAD && header[i].p_vaddr == IMAGE_ADDRESS) {
             *base = (const void *)IMAGE_ADDRESS;
             *size = header[i].p_memsz;
+            if (*size > 0 && !can_be_read(IMAGE_ADDRESS + *size - 1))
+                *size = 0;
             return true;
         }
     return false;
