@@ -15,7 +15,10 @@ LAUNCHER = ROOT / "src/frazil/launcher"
 C = ROOT / "tests/launcher/c"
 FLAGS: list[str | Path] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I", LAUNCHER]
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-NATIVE = [LAUNCHER / name for name in ("native.c", "native_plan.c", "native_elf.c", "native_cache.c", "sha256.c", "crc32.c")]
+NATIVE = [
+    LAUNCHER / f"{name}.c"
+    for name in ("native", "native_plan", "native_elf", "native_map", "native_cache", "platform_linux", "sha256", "crc32")
+]
 
 
 @pytest.fixture(scope="session")

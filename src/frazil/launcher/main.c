@@ -62,9 +62,10 @@ static int open_image(void)
 {
     const void *base;
     size_t size;
+    uint64_t offset;
     icecube_error error;
 
-    if (!frazil_platform_image(&base, &size)) {
+    if (!frazil_platform_image(&base, &size, &offset)) {
         fprintf(stderr, "%s: this executable is damaged: its image is missing\n", message_name);
         return FRAZIL_EXIT_DAMAGED;
     }

@@ -1,10 +1,10 @@
 /* Native code from memory: see native.h.
  *
  * Theory of operation. A library of memfs and those libraries of memfs that it needs (native_plan.c) are a group. Each is
- * copied into a memfd of its own. When there are several, one more library is written that needs them all by path and holds
- * nothing: opening it makes the dynamic linker map all of them before it looks at what each needs, so that each DT_NEEDED is
- * then satisfied by DT_SONAME; cycles, symbol scopes, the order of constructors and the undoing of a failure are the dynamic
- * linker's own.
+ * copied into a memfd of its own, or mapped from the executable (native_map.h). When there are several, one more library is
+ * written that needs them all by path and holds nothing: opening it makes the dynamic linker map all of them before it looks at
+ * what each needs, so that each DT_NEEDED is then satisfied by DT_SONAME; cycles, symbol scopes, the order of constructors and
+ * the undoing of a failure are the dynamic linker's own.
  *
  * The dynamic linker takes two libraries for one when their paths, or their devices and inodes, are the same. Descriptors are
  * closed after loading and their numbers used again, so the path has a part of its own for each library (link_path).
@@ -34,6 +34,7 @@
 
 #include "memfs.h"
 #include "native_cache.h"
+#include "native_map.h"
 #include "native_plan.h"
 
 #ifndef MFD_EXEC
@@ -49,6 +50,7 @@ typedef struct library {
     char *search;
     char *link; /* the path that the dynamic linker is given */
     int file; /* open while it loads, or -1 */
+    frazil_holed holed; /* when its memfd has holes: elf.data is not NULL */
     uint32_t crc;
     size_t size;
 } library;
@@ -56,11 +58,17 @@ typedef struct library {
 typedef struct group {
     struct group *next;
     size_t count;
-    library *libraries; /* `count`, and behind them the one that needs them all, when there are several */
+    library *libraries; /* `count`, and behind them the one that needs them all, when it is needed (has_last) */
     unsigned users; /* threads that are opening it */
     atomic_bool loaded;
     atomic_bool shown; /* show_names was here */
 } group;
+
+/* Whether there is a library that needs all others: to open them together, or to know when they are relocated. */
+static bool has_last(const group *of)
+{
+    return of->libraries[of->count].link != NULL;
+}
 
 static struct {
     void *(*dlopen)(const char *, int);
@@ -126,7 +134,7 @@ static char *with_names(const char *text, const group *of)
         return NULL;
     while (*text) {
         const library *called = NULL;
-        for (size_t i = 0; *text == '/' && i < of->count + (of->count > 1); i++)
+        for (size_t i = 0; *text == '/' && i < of->count + has_last(of); i++)
             if (strncmp(text, of->libraries[i].link, strlen(of->libraries[i].link)) == 0)
                 called = &of->libraries[i];
         if (called)
@@ -203,16 +211,17 @@ static bool write_range(int file, const uint8_t *data, size_t offset, size_t len
 }
 
 /* Only what the dynamic linker reads is copied; the rest of the file is a hole. `elf` is NULL for content without such a rest.
- */
-static bool fill_memfd(int file, const uint8_t *data, size_t size, const frazil_elf *elf)
+ * `holed`: constant segments are mapped later (native_map.h). */
+static bool fill_memfd(int file, const uint8_t *data, size_t size, const frazil_elf *elf, bool holed)
 {
+    bool (*extent)(const frazil_elf *, size_t *, size_t *, size_t *) = holed ? frazil_elf_link_extent : frazil_elf_extent;
     size_t offset, length;
 
     if (ftruncate(file, (off_t)size) != 0)
         return false;
     if (!elf)
         return write_range(file, data, 0, size);
-    for (size_t at = 0; frazil_elf_extent(elf, &at, &offset, &length);)
+    for (size_t at = 0; extent(elf, &at, &offset, &length);)
         if (!write_range(file, data, offset, length))
             return false;
     return true;
@@ -248,7 +257,7 @@ static bool place(library *one, const uint8_t *data, size_t size, const frazil_e
     one->file = -1;
     if (!by_cache) {
         one->file = make_memfd(one->name);
-        if (one->file >= 0 && fill_memfd(one->file, data, size, elf)) {
+        if (one->file >= 0 && fill_memfd(one->file, data, size, elf, one->holed.elf.data != NULL)) {
             link_path(path, one->file);
             one->link = strdup(path);
             return one->link != NULL;
@@ -257,6 +266,7 @@ static bool place(library *one, const uint8_t *data, size_t size, const frazil_e
             close(one->file);
         one->file = -1;
     }
+    one->holed.elf.data = NULL;
     if (!frazil_native_cache(one->name, data, size, path))
         return false;
     one->link = strdup(path);
@@ -274,6 +284,8 @@ static bool place_planned(library *one, const frazil_planned *planned)
         if (frazil_elf_rename(&planned->elf, copy, planned->soname))
             data = copy;
     }
+    if (data == planned->content.data && planned->content.in_image && frazil_native_can_map(&planned->elf))
+        one->holed.elf = planned->elf; /* what is in the image stays */
     placed = place(one, data, planned->content.size, &planned->elf);
     free(copy);
     return placed;
@@ -291,10 +303,10 @@ static bool place_last(group *of)
     for (size_t i = 0; links && i < of->count; i++)
         links[i] = of->libraries[i].link;
     if (links)
-        size = frazil_elf_write_group(NULL, 0, links, of->count);
+        size = frazil_elf_write_group(NULL, 0, links, of->count, FRAZIL_RELOCATED);
     content = size ? malloc(size) : NULL;
     if (content && asprintf(&last->name, "%s.group", of->libraries[0].name) >= 0) {
-        frazil_elf_write_group(content, size, links, of->count);
+        frazil_elf_write_group(content, size, links, of->count, FRAZIL_RELOCATED);
         placed = place(last, content, size, NULL);
     }
     free(content);
@@ -361,7 +373,7 @@ static group *make_group(frazil_plan *plan)
         if (!placed)
             set_message("%s: cannot be loaded: neither a memfd nor a private cache directory can be had", one->name);
     }
-    if (placed && made->count > 1 && !place_last(made)) {
+    if (placed && (made->count > 1 || made->libraries[0].holed.elf.data) && !place_last(made)) {
         set_message("%s: cannot be loaded: out of memory", made->libraries[0].name);
         placed = false;
     }
@@ -446,7 +458,7 @@ static void show_names(group *of)
 {
     if (atomic_exchange(&of->shown, true))
         return;
-    for (size_t i = 0; i < of->count + (of->count > 1); i++) {
+    for (size_t i = 0; i < of->count + has_last(of); i++) {
         const library *one = &of->libraries[i];
         struct link_map *map;
         void *handle = libc.dlopen(one->link, RTLD_LAZY | RTLD_NOLOAD);
@@ -456,6 +468,27 @@ static void show_names(group *of)
             dprintf(STDERR_FILENO, "frazil: native: %s: by %s%s\n", one->name, one->file >= 0 ? "memfd" : "cache directory ",
                 one->file >= 0 ? "" : one->link);
     }
+}
+
+/* Open the library that needs all others. */
+static void *open_last(group *of, int flags)
+{
+    frazil_holed *first = NULL, *before;
+    void *handle;
+
+    for (size_t i = 0; i < of->count; i++) {
+        frazil_holed *holed = &of->libraries[i].holed;
+        if (!holed->elf.data)
+            continue;
+        holed->link = of->libraries[i].link;
+        holed->file = of->libraries[i].file;
+        holed->next = first;
+        first = holed;
+    }
+    before = frazil_native_begin(first);
+    handle = libc.dlopen(of->libraries[of->count].link, flags | RTLD_NODELETE);
+    frazil_native_end(before);
+    return handle;
 }
 
 /* Open a library of a group that this thread uses; ends the use. NULL after a message, or for RTLD_NOLOAD without one. */
@@ -468,7 +501,7 @@ static void *open_library(group *of, const library *one, int flags)
         handle = libc.dlopen(one->link, flags);
     } else {
         atomic_fetch_add(&loading, 1);
-        if (of->count == 1 || libc.dlopen(of->libraries[of->count].link, flags | RTLD_NODELETE))
+        if (!has_last(of) || open_last(of, flags))
             handle = libc.dlopen(one->link, flags | RTLD_NODELETE);
         if (handle)
             show_names(of);

@@ -175,6 +175,164 @@ bool frazil_elf_extent(const frazil_elf *elf, size_t *position, size_t *offset, 
     return false;
 }
 
+/* --- what the dynamic linker reads --- */
+
+/* The dynamic linker's tables: where they start, and their sizes where the dynamic section tells. */
+enum { TABLES_AT_MOST = 10 };
+typedef struct tables {
+    size_t count;
+    struct {
+        int64_t tag;
+        uint64_t address;
+        uint64_t size; /* 0: not told */
+    } table[TABLES_AT_MOST];
+    bool writes_constants; /* DT_TEXTREL */
+} tables;
+
+static uint64_t value_of(const frazil_elf *elf, int64_t tag)
+{
+    for (size_t i = 0; i < elf->dynamic_count; i++)
+        if (entry_at(elf, i).d_tag == tag)
+            return entry_at(elf, i).d_un.d_val;
+    return 0;
+}
+
+static tables find_tables(const frazil_elf *elf)
+{
+    static const struct {
+        int64_t tag, size_tag;
+    } known[TABLES_AT_MOST] = {{DT_HASH, 0}, {DT_GNU_HASH, 0}, {DT_SYMTAB, 0}, {DT_STRTAB, DT_STRSZ}, {DT_VERSYM, 0},
+        {DT_VERDEF, 0}, {DT_VERNEED, 0}, {DT_RELA, DT_RELASZ}, {DT_JMPREL, DT_PLTRELSZ}, {36 /* DT_RELR */, 35}};
+    tables found = {0};
+
+    for (size_t i = 0; i < TABLES_AT_MOST; i++) {
+        uint64_t address = value_of(elf, known[i].tag);
+        if (!address)
+            continue;
+        found.table[found.count].tag = known[i].tag;
+        found.table[found.count].address = address;
+        found.table[found.count++].size = known[i].size_tag ? value_of(elf, known[i].size_tag) : 0;
+    }
+    found.writes_constants = value_of(elf, DT_REL) || (value_of(elf, DT_FLAGS) & DF_TEXTREL) != 0;
+    for (size_t i = 0; i < elf->dynamic_count; i++)
+        found.writes_constants |= entry_at(elf, i).d_tag == DT_TEXTREL;
+    return found;
+}
+
+/* Where a table ends: by its size, or where the next one starts; 0 when neither tells. */
+static uint64_t table_end(const tables *all, size_t index)
+{
+    uint64_t start = all->table[index].address, next = 0;
+
+    if (all->table[index].size)
+        return start + all->table[index].size;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->table[i].address > start && (!next || all->table[i].address < next))
+            next = all->table[i].address;
+    return next;
+}
+
+/* How many bytes of a segment, from its start, the dynamic linker may read. */
+static size_t table_part(const frazil_elf *elf, const Elf64_Phdr *segment)
+{
+    const tables all = find_tables(elf);
+    uint64_t last = segment->p_vaddr, end_of_segment = segment->p_vaddr + segment->p_filesz;
+
+    for (size_t i = 0; i < all.count; i++) {
+        uint64_t start = all.table[i].address, end = table_end(&all, i);
+        if (start < segment->p_vaddr || start >= end_of_segment)
+            continue;
+        if (end <= start || end > end_of_segment)
+            return (size_t)segment->p_filesz;
+        if (end > last)
+            last = end;
+    }
+    return (size_t)(last - segment->p_vaddr);
+}
+
+bool frazil_elf_link_extent(const frazil_elf *elf, size_t *position, size_t *offset, size_t *length)
+{
+    size_t at = *position;
+
+    if (!frazil_elf_extent(elf, position, offset, length))
+        return false;
+    if (at >= 2) {
+        Elf64_Phdr segment = header_at(elf, *position - 3);
+        if (segment.p_type == PT_LOAD && !(segment.p_flags & PF_W))
+            *length = table_part(elf, &segment);
+    }
+    return true;
+}
+
+static bool has_irelative(const frazil_elf *elf, uint64_t address, uint64_t size)
+{
+    size_t offset;
+
+    if (!size)
+        return false;
+    if (!locate(elf, address, size, &offset))
+        return true;
+    for (uint64_t i = 0; i + sizeof(Elf64_Rela) <= size; i += sizeof(Elf64_Rela)) {
+        Elf64_Rela relocation;
+        memcpy(&relocation, elf->data + offset + i, sizeof relocation);
+        if (ELF64_R_TYPE(relocation.r_info) == R_X86_64_IRELATIVE)
+            return true;
+    }
+    return false;
+}
+
+/* The symbols end at `end` or, where that is not told or lies behind it, with their segment: what follows them there may be
+ * taken for symbols, at the cost of a copy that was not needed. */
+static bool has_ifunc(const frazil_elf *elf, uint64_t address, uint64_t end)
+{
+    size_t offset, size = 0;
+
+    for (size_t i = 0; i < elf->headers_count; i++) {
+        Elf64_Phdr header = header_at(elf, i);
+        if (header.p_type == PT_LOAD && address >= header.p_vaddr && address - header.p_vaddr < header.p_filesz)
+            size = (size_t)(header.p_filesz - (address - header.p_vaddr));
+    }
+    if (end > address && end - address < size)
+        size = (size_t)(end - address);
+    if (!locate(elf, address, size, &offset) || size == 0)
+        return true;
+    for (size_t i = 0; i + sizeof(Elf64_Sym) <= size; i += sizeof(Elf64_Sym)) {
+        Elf64_Sym symbol;
+        memcpy(&symbol, elf->data + offset + i, sizeof symbol);
+        if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC)
+            return true;
+    }
+    return false;
+}
+
+bool frazil_elf_is_idle_until_relocated(const frazil_elf *elf)
+{
+    const tables all = find_tables(elf);
+
+    if (all.writes_constants)
+        return false;
+    for (size_t i = 0; i < all.count; i++) {
+        int64_t tag = all.table[i].tag;
+        if ((tag == DT_RELA || tag == DT_JMPREL) && has_irelative(elf, all.table[i].address, all.table[i].size))
+            return false;
+        if (tag == DT_SYMTAB && has_ifunc(elf, all.table[i].address, table_end(&all, i)))
+            return false;
+    }
+    return true;
+}
+
+bool frazil_elf_constant_segment(const frazil_elf *elf, size_t *position, frazil_elf_segment *segment)
+{
+    while (*position < elf->headers_count) {
+        Elf64_Phdr header = header_at(elf, (*position)++);
+        if (header.p_type != PT_LOAD || header.p_flags & PF_W || header.p_filesz == 0)
+            continue;
+        *segment = (frazil_elf_segment){header.p_vaddr, (size_t)header.p_offset, (size_t)header.p_filesz, header.p_flags};
+        return true;
+    }
+    return false;
+}
+
 bool frazil_elf_rename(const frazil_elf *elf, uint8_t *copy, const char *soname)
 {
     size_t length = strlen(soname) + 1;
@@ -208,16 +366,17 @@ bool frazil_elf_rename(const frazil_elf *elf, uint8_t *copy, const char *soname)
     return true;
 }
 
-enum { GROUP_HEADERS = 3, GROUP_HASH_WORDS = 4 };
+enum { GROUP_HEADERS = 3, GROUP_HASH_WORDS = 5, GROUP_SYMBOLS = 2 };
 
-size_t frazil_elf_write_group(void *buffer, size_t size, const char *const *needed, size_t count)
+size_t frazil_elf_write_group(void *buffer, size_t size, const char *const *needed, size_t count, const char *refers_to)
 {
-    /* One bucket, one symbol (the undefined one), no chain. */
-    static const uint32_t hash[GROUP_HASH_WORDS] = {1, 1, 0, 0};
+    /* One bucket, two symbols (the undefined one, and one that is not defined here), no chain. */
+    static const uint32_t hash[GROUP_HASH_WORDS] = {1, 2, 0, 0, 0};
     const size_t dynamic = (sizeof(Elf64_Ehdr) + GROUP_HEADERS * sizeof(Elf64_Phdr) + 15) & ~(size_t)15;
-    const size_t dynamic_size = (count + 6) * sizeof(Elf64_Dyn);
-    const size_t hash_at = dynamic + dynamic_size, symbols = hash_at + sizeof hash, strings = symbols + sizeof(Elf64_Sym);
-    size_t total = strings + 1;
+    const size_t dynamic_size = (count + 9) * sizeof(Elf64_Dyn);
+    const size_t symbols = dynamic + dynamic_size, relocation_at = symbols + GROUP_SYMBOLS * sizeof(Elf64_Sym);
+    const size_t slot = relocation_at + sizeof(Elf64_Rela), hash_at = slot + sizeof(uint64_t), strings = hash_at + sizeof hash;
+    size_t total = strings + 1 + strlen(refers_to) + 1;
     uint8_t *base = buffer, *at = base + dynamic;
 
     for (size_t i = 0; i < count; i++)
@@ -255,13 +414,22 @@ size_t frazil_elf_write_group(void *buffer, size_t size, const char *const *need
         {.d_tag = DT_SYMTAB, .d_un.d_ptr = symbols},
         {.d_tag = DT_STRSZ, .d_un.d_val = total - strings},
         {.d_tag = DT_SYMENT, .d_un.d_val = sizeof(Elf64_Sym)},
+        {.d_tag = DT_RELA, .d_un.d_ptr = relocation_at},
+        {.d_tag = DT_RELASZ, .d_un.d_val = sizeof(Elf64_Rela)},
+        {.d_tag = DT_RELAENT, .d_un.d_val = sizeof(Elf64_Rela)},
         {.d_tag = DT_NULL},
     };
+    const Elf64_Sym symbol = {.st_name = 1, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE)};
+    const Elf64_Rela relocation = {.r_offset = slot, .r_info = ELF64_R_INFO(1, R_X86_64_64)};
 
     memset(base, 0, total);
     memcpy(base, &header, sizeof header);
     memcpy(base + sizeof header, headers, sizeof headers);
-    for (size_t i = 0, text = 1; i < count; text += strlen(needed[i]) + 1, i++, at += sizeof(Elf64_Dyn)) {
+    memcpy(base + symbols + sizeof symbol, &symbol, sizeof symbol);
+    memcpy(base + relocation_at, &relocation, sizeof relocation);
+    memcpy(base + strings + 1, refers_to, strlen(refers_to) + 1);
+    for (size_t i = 0, text = 1 + strlen(refers_to) + 1; i < count;
+        text += strlen(needed[i]) + 1, i++, at += sizeof(Elf64_Dyn)) {
         const Elf64_Dyn entry = {.d_tag = DT_NEEDED, .d_un.d_val = text};
         memcpy(at, &entry, sizeof entry);
         memcpy(base + strings + text, needed[i], strlen(needed[i]) + 1);

@@ -34,12 +34,29 @@ const char *frazil_elf_needed(const frazil_elf *elf, size_t *position);
  * Ranges may overlap. Start with *position 0; false at the end. */
 bool frazil_elf_extent(const frazil_elf *elf, size_t *position, size_t *offset, size_t *length);
 
+/* The same, but of segments that are not writable only what the dynamic linker reads to map and relocate: tables and notes. */
+bool frazil_elf_link_extent(const frazil_elf *elf, size_t *position, size_t *offset, size_t *length);
+
+/* Whether the rest of those segments may come after relocation: no code of the object runs, and nothing is written to them,
+ * while the dynamic linker relocates. */
+bool frazil_elf_is_idle_until_relocated(const frazil_elf *elf);
+
+/* The next segment that is not writable: its address in the object, its place in the file, its size, PF_R and PF_X. Start with
+ * *position 0; false at the end. */
+typedef struct frazil_elf_segment {
+    uint64_t address;
+    size_t offset;
+    size_t size;
+    uint32_t flags;
+} frazil_elf_segment;
+bool frazil_elf_constant_segment(const frazil_elf *elf, size_t *position, frazil_elf_segment *segment);
+
 /* Give the object another DT_SONAME. `copy` holds the same bytes as elf->data and is changed in place. False when there is no
  * room for it, and nothing was changed. */
 bool frazil_elf_rename(const frazil_elf *elf, uint8_t *copy, const char *soname);
 
-/* Write the smallest shared object that needs `count` libraries, in that order, and holds nothing. Returns its size; writes
- * nothing when that is more than `size`. */
-size_t frazil_elf_write_group(void *buffer, size_t size, const char *const *needed, size_t count);
+/* Write the smallest shared object that needs `count` libraries, in that order, and refers to one symbol, `refers_to`. Returns
+ * its size; writes nothing when that is more than `size`. */
+size_t frazil_elf_write_group(void *buffer, size_t size, const char *const *needed, size_t count, const char *refers_to);
 
 #endif

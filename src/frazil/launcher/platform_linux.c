@@ -25,7 +25,7 @@ static bool can_be_read(uintptr_t address)
     return errno != EFAULT;
 }
 
-bool frazil_platform_image(const void **base, size_t *size)
+bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset)
 {
     const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
     unsigned long count = getauxval(AT_PHNUM);
@@ -34,6 +34,7 @@ bool frazil_platform_image(const void **base, size_t *size)
         if (header[i].p_type == PT_LOAD && header[i].p_vaddr == IMAGE_ADDRESS) {
             *base = (const void *)IMAGE_ADDRESS;
             *size = header[i].p_memsz;
+            *offset = header[i].p_offset;
             if (*size > 0 && !can_be_read(IMAGE_ADDRESS + *size - 1))
                 *size = 0;
             return true;

@@ -29,6 +29,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 static size_t look(const uint8_t *data, size_t size)
 {
     frazil_elf elf;
+    frazil_elf_segment segment;
     size_t offset, length, seen = 0, at = 0;
     const char *needed;
 
@@ -39,6 +40,13 @@ static size_t look(const uint8_t *data, size_t size)
     for (at = 0; frazil_elf_extent(&elf, &at, &offset, &length);)
         for (size_t i = 0; i < length; i += 64)
             seen += data[offset + i];
+    for (at = 0; frazil_elf_link_extent(&elf, &at, &offset, &length);)
+        for (size_t i = 0; i < length; i += 64)
+            seen += data[offset + i];
+    for (at = 0; frazil_elf_constant_segment(&elf, &at, &segment);)
+        for (size_t i = 0; i < segment.size; i += 64)
+            seen += data[segment.offset + i];
+    seen += frazil_elf_is_idle_until_relocated(&elf);
     seen += elf.soname ? strlen(elf.soname) : 0;
     seen += elf.rpath ? strlen(elf.rpath) : 0;
     seen += elf.runpath ? strlen(elf.runpath) : 0;
@@ -119,13 +127,13 @@ static void rename_library(const char *from, const char *soname, const char *to)
 
 static void write_group(const char *to, const char *const *needed, size_t count)
 {
-    size_t size = frazil_elf_write_group(NULL, 0, needed, count);
+    size_t size = frazil_elf_write_group(NULL, 0, needed, count, "frazil_native_relocated");
     void *data = malloc(size);
     FILE *file = fopen(to, "wb");
 
-    if (!file || frazil_elf_write_group(data, size - 1, needed, count) != size
-        || frazil_elf_write_group(data, size, needed, count) != size || fwrite(data, 1, size, file) != size
-        || fclose(file) != 0)
+    if (!file || frazil_elf_write_group(data, size - 1, needed, count, "frazil_native_relocated") != size
+        || frazil_elf_write_group(data, size, needed, count, "frazil_native_relocated") != size
+        || fwrite(data, 1, size, file) != size || fclose(file) != 0)
         abort();
     free(data);
 }
