@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/file.h>
@@ -53,9 +54,10 @@ FRAZIL_SLOW static long copied(int fd, long copy)
         return copy;
     frazil_lock();
     frazil_node *node = frazil_fd_node(fd);
-    if (node != NULL && S_ISREG(node->mode) && frazil_is_guest())
+    bool guest = node != NULL && frazil_is_guest();
+    if (guest && S_ISREG(node->mode))
         node->file.stay = true;
-    if (node != NULL)
+    if (node != NULL && !guest)
         copy = frazil_fd_enter((int)copy, node);
     frazil_unlock();
     return copy;
@@ -73,19 +75,23 @@ FRAZIL_SLOW static long dup_over(int fd, int to, int flags)
     frazil_node *old = NULL;
 
     frazil_lock();
-    bool guest = frazil_is_guest(), internal = frazil_fd_is_internal(to);
-    if (internal && !guest) { /* somebody wants this very number: ours moves away */
-        frazil_unlock();
-        return -EBUSY;
+    bool guest = frazil_is_guest();
+    if (!guest && frazil_fd_is_internal(to)) { /* the program wants this very number */
+        int error = frazil_file_yield(to);
+        if (error != 0) {
+            frazil_unlock();
+            return error;
+        }
     }
     frazil_node *node = frazil_fd_node(fd);
     long copy = frazil_kernel(SYS_dup3, fd, to, flags);
     if (copy >= 0 && !guest)
         old = frazil_fd_take(to);
     if (copy >= 0 && node != NULL) {
-        if (S_ISREG(node->mode) && guest)
+        if (!guest)
+            copy = frazil_fd_enter((int)copy, node);
+        else if (S_ISREG(node->mode))
             node->file.stay = true;
-        copy = frazil_fd_enter((int)copy, node);
     }
     frazil_fd_release(old);
     frazil_unlock();
@@ -204,7 +210,7 @@ FRAZIL_EXPORT void closefrom(int first)
 }
 
 /* A shared mapping outlives its descriptors and may be written to: the file must keep its memfd. */
-FRAZIL_SLOW static void note_mapping(int fd)
+FRAZIL_SLOW static void keep_memfd(int fd)
 {
     frazil_lock();
     frazil_node *node = frazil_fd_node(fd);
@@ -213,10 +219,18 @@ FRAZIL_SLOW static void note_mapping(int fd)
     frazil_unlock();
 }
 
+/* Likewise what a started program inherits. */
+FRAZIL_EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
+{
+    if (frazil_fd_maybe(fd))
+        keep_memfd(fd);
+    return FRAZIL_REAL_OF(posix_spawn_file_actions_adddup2)(actions, fd, to);
+}
+
 FRAZIL_EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
     if (fd >= 0 && !(flags & MAP_PRIVATE) && frazil_fd_maybe(fd))
-        note_mapping(fd);
+        keep_memfd(fd);
     return (void *)FRAZIL_LIBC(SYS_mmap, address, length, protection, flags, fd, offset);
 }
 

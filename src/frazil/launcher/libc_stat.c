@@ -362,3 +362,17 @@ FRAZIL_EXPORT int fstatvfs64(int fd, struct statvfs64 *status)
 {
     return fstatvfs(fd, (struct statvfs *)status);
 }
+
+/* pathconf: the answers of the root directory, for what exists. */
+
+FRAZIL_SLOW static long limits_of(const char *path, int name)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 ? FRAZIL_REAL_OF(pathconf)("/", name) : -1;
+}
+
+FRAZIL_EXPORT long pathconf(const char *path, int name)
+{
+    return frazil_is_memfs(AT_FDCWD, path) ? limits_of(path, name) : FRAZIL_REAL_OF(pathconf)(path, name);
+}

@@ -17,6 +17,13 @@ void frazil_memfs_mount(const icecube *image, uint64_t limit)
     frazil_tree_mount(image);
 }
 
+void frazil_memfs_trim(void)
+{
+    frazil_lock();
+    frazil_file_trim();
+    frazil_unlock();
+}
+
 bool frazil_memfs_owns(const char *path)
 {
     return frazil_is_memfs(AT_FDCWD, path);

@@ -37,4 +37,7 @@ void frazil_content_release(frazil_content *content);
 /* The absolute normal path ("/memfs:/lib/x.so", links resolved) of an existing file; 0 or an errno value. */
 int frazil_memfs_realpath(const char *path, char *resolved, size_t size);
 
+/* Close those of memfs's own descriptors that can be done without; all of them, while nothing was written to memfs. */
+void frazil_memfs_trim(void);
+
 #endif

@@ -26,9 +26,17 @@ void frazil_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
+static void keep_backing(int fd, frazil_node *node)
+{
+    (void)fd;
+    if (S_ISREG(node->mode))
+        node->file.stay = true; /* the child can write to it when all descriptors here are closed */
+}
+
 static void before_fork(void)
 {
     frazil_lock();
+    frazil_fd_each(0, INT_MAX, keep_backing);
 }
 
 static void after_fork_in_parent(void)
@@ -99,18 +107,23 @@ frazil_node *frazil_fd_node(int fd)
 int frazil_fd_enter(int fd, frazil_node *node)
 {
     struct stat status;
-
-    if (frazil_is_guest())
-        return fd;
+    uint64_t number, device;
     frazil_descriptor *slot = make_slot(fd);
-    if (slot == NULL || frazil_kernel(SYS_fstat, fd, &status) != 0) {
+
+    if (slot == NULL) {
         frazil_kernel(SYS_close, fd);
-        return slot == NULL ? -EMFILE : -EBADF;
+        return -EMFILE;
+    }
+    if (!S_ISREG(node->mode) || !frazil_file_identity(node, &number, &device)) {
+        if (frazil_kernel(SYS_fstat, fd, &status) != 0)
+            return -EBADF;
+        number = status.st_ino;
+        device = status.st_dev;
     }
     if (slot->node != NULL)
         frazil_fd_release(frazil_fd_take(fd));
-    slot->kernel_number = status.st_ino;
-    slot->kernel_device = status.st_dev;
+    slot->kernel_number = number;
+    slot->kernel_device = device;
     set(slot, node);
     frazil_node_hold(node);
     if (S_ISREG(node->mode))

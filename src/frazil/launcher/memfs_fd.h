@@ -54,7 +54,7 @@ bool frazil_is_guest(void);
 frazil_node *frazil_fd_node_stat(int fd, struct stat *status);
 frazil_node *frazil_fd_node(int fd);
 
-/* The descriptor now stands for `node`. On failure (-EMFILE, -ENOMEM) it is closed. Returns fd. */
+/* The descriptor now stands for `node`; not for guests. On failure (-EMFILE, -ENOMEM) it is closed. Returns fd. */
 int frazil_fd_enter(int fd, frazil_node *node);
 
 /* Forget the descriptor, which is about to be closed or was replaced; the node must be given to frazil_fd_release afterwards.

@@ -220,6 +220,8 @@ static void set_backing(frazil_node *node, int fd, const struct timespec times[2
     if (frazil_kernel(SYS_fstat, fd, &status) == 0) {
         file->base_ctime = status.st_ctim;
         file->kernel_number = status.st_ino;
+        file->kernel_device = status.st_dev;
+        file->handle_size = 0;
     }
     drop_heap(file);
     become_backed(node);
@@ -316,39 +318,93 @@ static void rest_down_to(uint32_t most)
     }
 }
 
+static void forget_proc(void);
+
 void frazil_file_trim(void)
 {
+    forget_proc();
     rest_down_to(0);
 }
 
 /* Opening */
 
-static void fd_path(char path[32], int fd)
+static int proc_fds = -1; /* /proc/self/fd; one of memfs's own descriptors */
+static bool handles_refused; /* by the kernel: they are for root (CAP_DAC_READ_SEARCH) */
+static bool copies_made; /* descriptors exist that are not of their file's memfd */
+
+/* "/proc/self/fd/N"; *number is where N starts. */
+static void fd_path(char path[32], const char **number, int fd)
 {
-    char digits[12];
+    static const char prefix[] = "/proc/self/fd/";
+    char digits[12], *at = path + sizeof prefix - 1;
     int count = 0;
 
-    memcpy(path, "/proc/self/fd/", 15);
+    memcpy(path, prefix, sizeof prefix);
+    *number = at;
     do
         digits[count++] = (char)('0' + fd % 10);
     while ((fd /= 10) != 0);
-    char *at = path + 14;
     while (count > 0)
         *at++ = digits[--count];
     *at = 0;
 }
 
-/* Reopen by file handle: without /proc, for those who may (CAP_DAC_READ_SEARCH). */
-static int reopen_by_handle(int fd, int flags)
+/* A new description of the memfd. The directory of descriptors is kept open, for it is found slowly; not for a child of vfork,
+ * whose descriptors are others. */
+static int reopen_by_proc(int fd, int flags, bool guest)
 {
-    struct {
-        struct file_handle head;
-        unsigned char bytes[128];
-    } handle = {.head = {.handle_bytes = 128}};
-    int mount = 0;
-    long result = frazil_kernel(SYS_name_to_handle_at, fd, "", &handle.head, &mount, AT_EMPTY_PATH);
+    char path[32];
+    const char *number;
 
-    return (int)(result == 0 ? frazil_kernel(SYS_open_by_handle_at, fd, &handle.head, flags) : result);
+    fd_path(path, &number, fd);
+    if (guest)
+        return (int)frazil_kernel(SYS_openat, AT_FDCWD, path, flags, 0);
+    if (proc_fds < 0) {
+        long opened = frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+        if (opened < 0 || (proc_fds = frazil_fd_keep((int)opened)) < 0)
+            return (int)opened < 0 ? (int)opened : proc_fds;
+    }
+    return (int)frazil_kernel(SYS_openat, proc_fds, number, flags, 0);
+}
+
+static void forget_proc(void)
+{
+    if (proc_fds >= 0)
+        frazil_fd_drop(proc_fds);
+    proc_fds = -1;
+}
+
+typedef struct frazil_handle {
+    struct file_handle head;
+    unsigned char bytes[sizeof(((frazil_file *)0)->handle)];
+} frazil_handle;
+
+/* The same by file handle, for those who may: faster, and works without /proc. */
+static int reopen_by_handle(frazil_node *node, int flags)
+{
+    frazil_handle handle = {.head = {.handle_bytes = sizeof handle.bytes}};
+    frazil_file *file = &node->file;
+    int mount = 0;
+
+    if (handles_refused || (flags & O_PATH))
+        return -EPERM;
+    if (file->handle_size == 0) {
+        long error = frazil_kernel(SYS_name_to_handle_at, file->backing, "", &handle, &mount, AT_EMPTY_PATH);
+        if (error != 0) {
+            handles_refused = true;
+            return (int)error;
+        }
+        file->handle_size = (uint8_t)handle.head.handle_bytes;
+        file->handle_type = handle.head.handle_type;
+        memcpy(file->handle, handle.bytes, file->handle_size);
+    }
+    handle.head.handle_bytes = file->handle_size;
+    handle.head.handle_type = file->handle_type;
+    memcpy(handle.bytes, file->handle, file->handle_size);
+    long fd = frazil_kernel(SYS_open_by_handle_at, file->backing, &handle, flags);
+    if (fd == -EPERM || fd == -ENOSYS || fd == -EOPNOTSUPP || fd == -ESTALE)
+        handles_refused = true;
+    return (int)fd;
 }
 
 /* Without /proc and the rights for handles, there is no second description of one memfd. Readers get a sealed copy; writers
@@ -359,6 +415,7 @@ static int open_without_proc(frazil_node *node, int flags)
 
     if ((flags & O_ACCMODE) == O_RDONLY && (node->image != ICECUBE_NO_NODE || node->file.opens > 0)) {
         fd = filled_memfd(node, MFD_ALLOW_SEALING);
+        copies_made = true;
         if (fd >= 0)
             frazil_kernel(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
     } else {
@@ -376,23 +433,23 @@ static int open_without_proc(frazil_node *node, int flags)
     return (int)fd;
 }
 
-static int reopen(frazil_node *node, int flags)
+static int reopen(frazil_node *node, int flags, bool guest)
 {
-    char path[32];
+    int fd = reopen_by_handle(node, flags);
 
-    fd_path(path, node->file.backing);
-    long fd = frazil_kernel(SYS_openat, AT_FDCWD, path, flags, 0);
+    if (fd >= 0 || fd == -EMFILE || fd == -ENFILE)
+        return fd;
+    fd = reopen_by_proc(node->file.backing, flags, guest);
     if (fd != -ENOENT && fd != -ENOTDIR && fd != -EACCES)
-        return (int)fd;
-    fd = reopen_by_handle(node->file.backing, flags);
-    return fd >= 0 ? (int)fd : open_without_proc(node, flags);
+        return fd;
+    return open_without_proc(node, flags);
 }
 
 /* For a child of vfork: a copy, with nothing kept. */
 static int open_as_guest(frazil_node *node, int flags)
 {
     if (node->file.backing >= 0)
-        return reopen(node, flags);
+        return reopen(node, flags, true);
     int fd = filled_memfd(node, 0);
     if (fd >= 0 && !(flags & O_CLOEXEC))
         frazil_kernel(SYS_fcntl, fd, F_SETFD, 0);
@@ -401,12 +458,12 @@ static int open_as_guest(frazil_node *node, int flags)
     return fd;
 }
 
-int frazil_file_open(frazil_node *node, int flags)
+int frazil_file_open(frazil_node *node, int flags, bool guest)
 {
     bool writes = !(flags & O_PATH) && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC));
 
     flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECTORY | O_NOCTTY | (O_TMPFILE & ~O_DIRECTORY));
-    if (frazil_is_guest())
+    if (guest)
         return open_as_guest(node, flags);
     int error = writes ? frazil_file_own(node) : back(node);
     if (error == -EMFILE || error == -ENFILE) { /* our own descriptors may be what is too many */
@@ -415,12 +472,12 @@ int frazil_file_open(frazil_node *node, int flags)
     }
     if (error != 0)
         return error;
-    int fd = reopen(node, flags);
+    int fd = reopen(node, flags, false);
     if (fd == -EMFILE || fd == -ENFILE) {
         frazil_node *keep = node;
         leave_idle(keep);
         rest_down_to(0);
-        fd = reopen(node, flags);
+        fd = reopen(node, flags, false);
         if (fd < 0)
             become_idle(keep);
     }
@@ -445,6 +502,32 @@ int frazil_file_own(frazil_node *node)
     if (error == 0)
         node->image = ICECUBE_NO_NODE;
     return error;
+}
+
+int frazil_file_yield(int fd)
+{
+    if (fd == proc_fds) {
+        forget_proc();
+        return 0;
+    }
+    frazil_node *node = backed;
+    while (node != NULL && node->file.backing != fd)
+        node = node->file.backed_next;
+    int copy = node != NULL ? (int)frazil_kernel(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1) : -EBUSY;
+    if (copy >= 0 && (copy = frazil_fd_keep(copy)) == fd) /* no other number is left */
+        return -EBUSY;
+    if (copy < 0)
+        return copy;
+    node->file.backing = copy;
+    frazil_fd_drop(fd);
+    return 0;
+}
+
+bool frazil_file_identity(const frazil_node *node, uint64_t *number, uint64_t *device)
+{
+    *number = node->file.kernel_number;
+    *device = node->file.kernel_device;
+    return node->file.backing >= 0 && !copies_made;
 }
 
 void frazil_file_opened(frazil_node *node)
@@ -472,6 +555,7 @@ void frazil_file_forget(frazil_node *node)
 
 void frazil_file_inherit(void)
 {
+    forget_proc(); /* it is the parent's */
     for (frazil_node *node = backed; node != NULL; node = node->file.backed_next)
         node->file.inherited = node->image == ICECUBE_NO_NODE && node->file.opens == 0;
 }

@@ -17,8 +17,8 @@
 #define FRAZIL_DEVICE (0xffull | 0xfff00ull << 12) /* st_dev: major 0 and the last minor, which no mount gets */
 
 /* A new descriptor for a regular file; `flags` as for open(2), of which creation and links have been dealt with. Copies up when
- * they ask to write. Not entered in the table. */
-int frazil_file_open(frazil_node *node, int flags);
+ * they ask to write. Not entered in the table. `guest`: frazil_is_guest. */
+int frazil_file_open(frazil_node *node, int flags, bool guest);
 
 /* Let the content live in memory from now on (copy-up). */
 int frazil_file_own(frazil_node *node);
@@ -37,6 +37,9 @@ void frazil_file_stat(const frazil_node *node, const struct stat *known, struct 
 
 int frazil_file_content(frazil_node *node, frazil_content *content);
 
+/* The kernel's inode that all descriptors of the file have; false: ask each. */
+bool frazil_file_identity(const frazil_node *node, uint64_t *number, uint64_t *device);
+
 /* A descriptor was entered in or left the table. */
 void frazil_file_opened(frazil_node *node);
 void frazil_file_closed(frazil_node *node);
@@ -47,7 +50,10 @@ void frazil_file_forget(frazil_node *node);
 /* This process is a new child: memfds are shared with the parent until a file is next opened. */
 void frazil_file_inherit(void);
 
-/* Close the memfds that nothing uses. */
+/* Move one of memfs's own descriptors to another number. */
+int frazil_file_yield(int fd);
+
+/* Close all of memfs's own descriptors that can be done without. */
 void frazil_file_trim(void);
 
 void frazil_file_set_limit(uint64_t limit);

@@ -51,7 +51,10 @@ typedef struct frazil_file {
     char *heap; /* content of a file that has no memfd and is not in the image; `size` bytes */
     uint64_t size; /* while there is no memfd */
     struct timespec base_ctime; /* the memfd's when it was filled: no news */
-    uint64_t kernel_number; /* inode of the memfd */
+    uint64_t kernel_number, kernel_device; /* inode of the memfd */
+    int handle_type; /* of the memfd's file handle */
+    uint8_t handle_size; /* 0: not asked for yet */
+    unsigned char handle[23];
     frazil_node *idle_previous, *idle_next;
     frazil_node *backed_previous, *backed_next;
 } frazil_file;

@@ -51,8 +51,9 @@ static int open_node(frazil_node *node, int flags, bool created)
             return -EPERM;
     }
     frazil_node_hold(node); /* making room may let go of others */
-    int fd = S_ISREG(node->mode) ? frazil_file_open(node, flags) : open_placeholder(node, flags);
-    if (fd >= 0)
+    bool guest = frazil_is_guest();
+    int fd = S_ISREG(node->mode) ? frazil_file_open(node, flags, guest) : open_placeholder(node, flags);
+    if (fd >= 0 && !guest)
         fd = frazil_fd_enter(fd, node);
     frazil_node_release(node);
     return fd;
@@ -83,8 +84,9 @@ static int open_nameless(frazil_node *directory, int flags, mode_t mode)
     node->file.nameless = true;
     node->file.unlinkable = flags & O_EXCL;
     frazil_node_hold(node);
-    int fd = frazil_file_open(node, flags & ~O_DIRECTORY);
-    if (fd >= 0)
+    bool guest = frazil_is_guest();
+    int fd = frazil_file_open(node, flags & ~O_DIRECTORY, guest);
+    if (fd >= 0 && !guest)
         fd = frazil_fd_enter(fd, node);
     frazil_node_release(node);
     return fd;

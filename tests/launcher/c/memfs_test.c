@@ -259,6 +259,11 @@ static void test_descriptors(void)
     closefrom(10);
     for (int fd = 10; fd < 9000; fd++)
         close(fd);
+    for (int fd = 60; fd < 800; fd++)
+        CHECK(dup2(0, fd) == fd);
+    for (int fd = 4090; fd < 4110; fd++)
+        CHECK(dup2(0, fd) == fd || errno == EBADF);
+    closefrom(10);
     CHECK(holds("/memfs:/kept", "kept") && unlink("/memfs:/kept") == 0);
 }
 
