@@ -123,6 +123,11 @@ static int choose_entry(frazil_core *core)
 static int choose_mode(frazil_core *core)
 {
     if (core->argc > 0 && strcmp(core->argv[0], interpreter) == 0) {
+        if (frazil_platform_has_more_rights()) {
+            fprintf(
+                stderr, "%s: this program runs with more rights than its user; it is no Python interpreter then\n", core->name);
+            return FRAZIL_EXIT_USAGE;
+        }
         bool child = core->argc > 1 && strcmp(core->argv[1], "--multiprocessing-fork") == 0;
         core->mode = child ? FRAZIL_MULTIPROCESSING : FRAZIL_INTERPRETER;
         return 0;

@@ -13,6 +13,9 @@ bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset);
 /* The absolute path of the running executable with links resolved, also when it was deleted; "" when it cannot be known. */
 void frazil_platform_executable(char *path, size_t size);
 
+/* Whether the process has rights that who started it does not have (set-user-ID, set-group-ID, capabilities). */
+bool frazil_platform_has_more_rights(void);
+
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t frazil_platform_now(void);
 

@@ -63,6 +63,11 @@ void frazil_platform_executable(char *path, size_t size)
         path[0] = '\0';
 }
 
+bool frazil_platform_has_more_rights(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
 uint64_t frazil_platform_now(void)
 {
     struct timespec now;
