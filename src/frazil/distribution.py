@@ -39,7 +39,7 @@ answer = {
     "implementation": sys.implementation.name if hasattr(sys, "implementation") else "python2",
 }
 if answer["implementation"] == "cpython" and sys.version_info >= (3, 8):
-    import os, sysconfig, importlib.machinery, importlib.util
+    import _imp, os, sysconfig, importlib.machinery, importlib.util
     v = sysconfig.get_config_vars()
     short = "%d.%d" % sys.version_info[:2] + sys.abiflags
     stdlib = os.path.dirname(os.__file__)
@@ -81,6 +81,7 @@ if answer["implementation"] == "cpython" and sys.version_info >= (3, 8):
         library_directories=libraries,
         link=" ".join(v.get(name) or "" for name in ("MODLIBS", "LIBS", "SYSLIBS")),
         builtin_modules=sorted(sys.builtin_module_names),
+        frozen_modules=sorted(getattr(_imp, "_frozen_module_names", list)()),
         stdlib_modules=sorted(getattr(sys, "stdlib_module_names", ())),
     )
 print(json.dumps(answer))
@@ -115,6 +116,8 @@ class PythonDistribution:
     link_libraries: tuple[str, ...]
     """What ``static_library`` needs: ``-lNAME``, or absolute paths of archives."""
     builtin_modules: frozenset[str]
+    frozen_modules: frozenset[str]
+    """Dotted names of what CPython itself carries as frozen modules; they come before any file on ``sys.path``."""
     stdlib_modules: frozenset[str]
     """The top-level names of the standard library (``sys.stdlib_module_names``)."""
     identity: str
@@ -275,6 +278,7 @@ def _distribution(answer: Mapping[str, Any], overrides: Overrides, path: Path) -
             library_directories=tuple(Path(name) for name in answer["library_directories"]),
             link_libraries=links,
             builtin_modules=frozenset(answer["builtin_modules"]),
+            frozen_modules=frozenset(answer["frozen_modules"]),
             stdlib_modules=frozenset(answer["stdlib_modules"]),
             identity=_identity(answer, overrides),
         )

@@ -98,8 +98,9 @@ def pack(
     for resource in collection:
         arrangement.add(resource)
     modules = importable(collection.modules(), search_path(plan))
+    inside = plan.distribution.builtin_modules | plan.distribution.frozen_modules
     for name, module in modules.items():
-        if name.partition(".")[0] not in plan.distribution.builtin_modules:
+        if name not in inside:
             arrangement.record(name, module)
     starts = [arrangement.start(entry, collection, modules) for entry in plan.entries]
     records = arrangement.records.values()
