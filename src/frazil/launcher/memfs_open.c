@@ -107,12 +107,10 @@ static int open_locked(frazil_walk *walk, int directory, const char *path, int f
     if (walk->node == NULL) {
         if (!creates)
             return -ENOENT;
-        return walk->slash ? -EISDIR : open_new(walk, flags, mode);
+        return open_new(walk, flags, mode);
     }
     if (nameless)
         return open_nameless(walk->node, flags, mode);
-    if (creates && walk->slash && walk->last == FRAZIL_NAME)
-        return -EISDIR;
     if (creates && (flags & O_EXCL))
         return -EEXIST;
     return open_node(walk->node, creates ? flags : flags & ~O_CREAT, false);

@@ -213,6 +213,8 @@ int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int fla
         bool last = *end == 0;
         walk->slash = last && end != rest;
         walk->entry = NULL;
+        if (walk->slash && (flags & FRAZIL_CREATE))
+            return -EISDIR;
         if (length > NAME_MAX && !(last && (flags & FRAZIL_LAST)))
             return -ENAMETOOLONG;
         if (length == 1 && at[0] == '.') {
@@ -261,7 +263,7 @@ int frazil_walk_path(frazil_walk *walk, int directory, const char *path, int fla
             walk->node = entry != NULL ? entry->node : NULL;
             walk->name = at;
             walk->length = length;
-            if (walk->node != NULL && walk->slash && !(flags & (FRAZIL_LAST | FRAZIL_CREATE)) && !S_ISDIR(walk->node->mode))
+            if (walk->node != NULL && walk->slash && !(flags & FRAZIL_LAST) && !S_ISDIR(walk->node->mode))
                 return -ENOTDIR;
             return 0;
         }

@@ -20,7 +20,7 @@ enum {
     FRAZIL_FOLLOW = 1, /* a link at the end is followed */
     FRAZIL_LAST = 2, /* the end is a name to be made or removed: never followed, not even before a slash */
     FRAZIL_EMPTY = 4, /* an empty path is the start itself (AT_EMPTY_PATH) */
-    FRAZIL_CREATE = 8, /* open with O_CREAT: "name/" is a directory that cannot be made */
+    FRAZIL_CREATE = 8, /* open with O_CREAT: "name/" would be a directory, which it does not make (EISDIR) */
 };
 
 typedef enum frazil_last {
