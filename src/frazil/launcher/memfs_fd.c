@@ -41,13 +41,14 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+    frazil_file_forked(false);
     frazil_unlock();
 }
 
 static void after_fork_in_child(void)
 {
     owner = frazil_kernel(SYS_getpid, 0);
-    frazil_file_inherit();
+    frazil_file_forked(true);
     frazil_unlock();
 }
 

@@ -24,6 +24,7 @@ static frazil_node *idle_first, *idle_last; /* not open, least recently closed f
 static uint32_t idle_count;
 static uint64_t heap_bytes; /* in all files' heap */
 static frazil_node *backed; /* all files that have a memfd */
+static bool copies_made; /* descriptors exist that are not of their file's memfd */
 
 /* Lists */
 
@@ -223,36 +224,35 @@ static void set_backing(frazil_node *node, int fd, const struct timespec times[2
         file->kernel_device = status.st_dev;
         file->handle_size = 0;
     }
+    file->inherited = false;
     drop_heap(file);
     become_backed(node);
 }
 
-/* Children of fork get memfds of their own, unless they also have descriptors of the file, as siblings would. */
+/* A memfd that no other process has. Descriptors that are open keep the old one. */
 static int make_private(frazil_node *node)
 {
-    struct stat status;
+    struct stat status = {.st_mode = node->mode};
     frazil_file *file = &node->file;
 
-    if (!file->inherited)
-        return 0;
-    status.st_mode = node->mode;
     frazil_file_stat(node, NULL, &status);
     int fd = filled_memfd(node, 0);
     if (fd < 0 || (fd = frazil_fd_keep(fd)) < 0)
         return fd;
+    copies_made |= file->opens != 0;
     frazil_fd_drop(file->backing);
     leave_backed(node);
     node->ctime = status.st_ctim;
     set_backing(node, fd, (struct timespec[2]){status.st_atim, status.st_mtim});
-    file->inherited = false;
     return 0;
 }
 
-/* See to it that the file has a memfd. */
+/* See to it that the file has a memfd. After a fork, the child takes one of its own, unless it has descriptors of the old one:
+ * then path and descriptor stay one file. */
 static int back(frazil_node *node)
 {
     if (node->file.backing >= 0)
-        return make_private(node);
+        return node->file.inherited && node->file.opens == 0 && node->image == ICECUBE_NO_NODE ? make_private(node) : 0;
     int fd = filled_memfd(node, 0);
     if (fd < 0 || (fd = frazil_fd_keep(fd)) < 0)
         return fd;
@@ -330,7 +330,6 @@ void frazil_file_trim(void)
 
 static int proc_fds = -1; /* /proc/self/fd; one of memfs's own descriptors */
 static bool handles_refused; /* by the kernel: they are for root (CAP_DAC_READ_SEARCH) */
-static bool copies_made; /* descriptors exist that are not of their file's memfd */
 
 /* "/proc/self/fd/N"; *number is where N starts. */
 static void fd_path(char path[32], const char **number, int fd)
@@ -498,7 +497,8 @@ int frazil_file_own(frazil_node *node)
         if (error != 0)
             return error;
     }
-    int error = back(node);
+    /* A copy of what is in the image may be shared with another process, but not what is written to it. */
+    int error = node->file.backing >= 0 && node->file.inherited ? make_private(node) : back(node);
     if (error == 0)
         node->image = ICECUBE_NO_NODE;
     return error;
@@ -553,11 +553,13 @@ void frazil_file_forget(frazil_node *node)
     drop_heap(&node->file);
 }
 
-void frazil_file_inherit(void)
+void frazil_file_forked(bool child)
 {
-    forget_proc(); /* it is the parent's */
+    if (child)
+        forget_proc(); /* it is the parent's */
     for (frazil_node *node = backed; node != NULL; node = node->file.backed_next)
-        node->file.inherited = node->image == ICECUBE_NO_NODE && node->file.opens == 0;
+        if (child || node->image != ICECUBE_NO_NODE)
+            node->file.inherited = true;
 }
 
 /* Metadata */

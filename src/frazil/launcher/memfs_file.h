@@ -47,8 +47,8 @@ void frazil_file_closed(frazil_node *node);
 /* The node goes away. */
 void frazil_file_forget(frazil_node *node);
 
-/* This process is a new child: memfds are shared with the parent until a file is next opened. */
-void frazil_file_inherit(void);
+/* After fork: memfds are shared between the two processes until a file is next opened, or first written. */
+void frazil_file_forked(bool child);
 
 /* Move one of memfs's own descriptors to another number. */
 int frazil_file_yield(int fd);

@@ -44,7 +44,7 @@ typedef struct frazil_file {
     uint32_t opens; /* descriptors in the table */
     bool verified; /* the checksum of the content in the image */
     bool stay; /* someone else may write: a mapping, a child process */
-    bool inherited; /* the backing memfd is shared with the parent process */
+    bool inherited; /* the memfd is shared with a process on the other side of a fork */
     bool nameless; /* O_TMPFILE: linkat may give it a name */
     bool unlinkable; /* O_TMPFILE | O_EXCL: or may not */
     bool is_idle, is_backed; /* which lists it is in */

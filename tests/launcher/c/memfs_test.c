@@ -339,6 +339,49 @@ static void change_all(void)
     CHECK(unlink("/memfs:/data.txt") == 0 && chdir("/memfs:/dir") == 0);
 }
 
+static void overwrite_image_file(void)
+{
+    write_file("/memfs:/data.txt", "overwritten by the child");
+    CHECK(holds("/memfs:/data.txt", "overwritten by the child"));
+}
+
+static void read_image_file(void)
+{
+    usleep(100000); /* the parent overwrites it now */
+    CHECK(holds("/memfs:/data.txt", "data of the image\n"));
+}
+
+static void append_and_reopen(void)
+{
+    int fd = open("/memfs:/shared", O_WRONLY | O_APPEND);
+    CHECK(fd >= 0 && write(fd, " and child", 10) == 10 && close(fd) == 0 && holds("/memfs:/shared", "parent and child"));
+}
+
+/* The content of one file, on both sides of a fork, with the memfd already there. */
+static void test_fork_with_open_files(void)
+{
+    char buffer[64];
+    int status, fd = open("/memfs:/data.txt", O_RDONLY);
+
+    CHECK(read(fd, buffer, sizeof buffer) == 18);
+    in_child(overwrite_image_file);
+    CHECK(pread(fd, buffer, sizeof buffer, 0) == 18 && holds("/memfs:/data.txt", "data of the image\n"));
+    pid_t child = fork();
+    if (child == 0) {
+        read_image_file();
+        _exit(0);
+    }
+    int writer = open("/memfs:/data.txt", O_WRONLY);
+    CHECK(writer >= 0 && pwrite(writer, "DATA", 4, 0) == 4 && waitpid(child, &status, 0) == child && status == 0);
+    int copy = dup(fd);
+    struct stat known;
+    CHECK(fstat(copy, &known) == 0 && known.st_nlink == 1 && known.st_ino != 0 && close(copy) == 0);
+    CHECK(pwrite(writer, "data", 4, 0) == 4 && close(writer) == 0 && close(fd) == 0);
+    write_file("/memfs:/shared", "parent");
+    in_child(append_and_reopen);
+    CHECK(holds("/memfs:/shared", "parent") && unlink("/memfs:/shared") == 0);
+}
+
 static void test_fork(void)
 {
     char path[PATH_MAX];
@@ -418,6 +461,7 @@ int main(int argc, char **argv)
     test_fork();
     test_vfork();
     test_core_interface();
+    test_fork_with_open_files(); /* last: it changes data.txt */
     puts("all well");
     return 0;
 }
