@@ -78,6 +78,8 @@ class ContentCache:
             return self.place(kind, key).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _unusable("read", error, self.place(kind, key)) from error
 
     def write(self, kind: str, key: str, data: bytes) -> None:
         """Store a small entry; the last of several writers wins, all of them write the same."""
@@ -118,8 +120,12 @@ def default_cache() -> ContentCache:
 
 
 def _unwritable(error: OSError, place: Path) -> HostError:
+    return _unusable("written", error, place)
+
+
+def _unusable(what: str, error: OSError, place: Path) -> HostError:
     return HostError(
-        f"the cache cannot be written: {error.strerror or error}",
+        f"the cache cannot be {what}: {error.strerror or error}",
         where=error.filename or place,
         remedy="Free some space or name another directory in FRAZIL_CACHE_DIR.",
     )

@@ -103,7 +103,8 @@ def _digest_of(path: Path, cache: ContentCache) -> str:
         found = file_digest(path)
     except (OSError, UnicodeDecodeError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise DistributionError(f"the archive cannot be read: {what}", where=path) from error
+        remedy = "Name an archive or an interpreter with --python."
+        raise DistributionError(f"the archive cannot be read: {what}", where=path, remedy=remedy) from error
     cache.write("archive-digest", key, found.encode("ascii"))
     return found
 

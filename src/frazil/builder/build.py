@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import frazil_runtime
 from frazil.builder.bytecode import Compiler
-from frazil.builder.elf import assemble
+from frazil.builder.elf import assemble, is_executable, require_replaceable
 from frazil.builder.host import Result
 from frazil.builder.imports import importable, parents, unresolved
 from frazil.builder.launcher import make_launcher
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
 from frazil.builder.stdlib import Library, imported, mentioned, select
-from frazil.errors import SourceError, UsageError
+from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
-from frazil.resources.kinds import APPLICATION, RUNTIME, DataFile, ExtensionModule, SourceModule
+from frazil.resources.kinds import APPLICATION, RUNTIME, DataFile, ExtensionModule, Link, SourceModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,12 +37,15 @@ _EPOCH: Final = 1_577_836_800
 
 def build(plan: Plan, host: Host) -> Result:
     """Write the executable that ``plan`` describes to ``host.output``. Raises FrazilError; the old output then stays."""
+    former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):
         launcher = make_launcher(plan.distribution, plan.link, host.cache)
     with Compiler(plan.distribution, plan.interpreter.optimize, host.cache) as compiler:
         with clock.step("modules"):
             collection = _with_runtime(plan)
+            if former is not None:
+                collection.discard(former)
             compiled = compiler.compile(_sources(collection))
             _require_valid(collection, compiled)
         with clock.step("standard library"):
@@ -84,6 +87,24 @@ class _Clock:
         begun = time.perf_counter()
         yield
         self.timings.append((name, time.perf_counter() - begun))
+
+
+def _former_output(plan: Plan, output: Path) -> str | None:
+    """The path in the image of what an earlier build left among the files of the application; it is not part of it.
+
+    Raises OutputError when the executable cannot stand at ``output``, or would take the place of a file it is made of.
+    """
+    require_replaceable(output)
+    if not output.exists():
+        return None
+    for resource in plan.collection:
+        content = None if isinstance(resource, Link) else resource.content
+        if resource.owner != APPLICATION or not isinstance(content, Path) or not output.samefile(content):
+            continue
+        if not isinstance(resource, DataFile) or not is_executable(output):
+            raise OutputError("the output is a file of the application", where=output, remedy="Name another file with -o.")
+        return resource.path
+    return None
 
 
 def _with_runtime(plan: Plan) -> Collection:

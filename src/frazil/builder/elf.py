@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import struct
 import tempfile
 from dataclasses import dataclass, replace
@@ -194,10 +195,32 @@ def write_segment(program: Path, data: Buffer, address: int, section: str, outpu
     return sum(len(piece) for piece in pieces)
 
 
+def is_executable(path: Path) -> bool:
+    """Whether frazil made that file."""
+    try:
+        read_image(path)
+    except UsageError:
+        return False
+    return True
+
+
+def require_replaceable(output: Path) -> None:
+    """Raise OutputError when there is something at ``output`` that an executable must not take the place of."""
+    try:
+        mode = output.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = f"the output cannot be written: {error.strerror or error}"
+        raise OutputError(problem, where=output, remedy="Name another place with -o.") from error
+    if not stat.S_ISREG(mode):
+        problem = "the output is a directory" if stat.S_ISDIR(mode) else "the output is a device, pipe or socket"
+        raise OutputError(problem, where=output, remedy="Name a file with -o.")
+
+
 def write_executable(pieces: Sequence[Buffer], output: Path) -> None:
     """Write an executable file whole or not at all, creating the directory it goes into. Raises OutputError."""
-    if output.is_dir():
-        raise OutputError("the output is a directory", where=output, remedy="Name a file with -o.")
+    require_replaceable(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         # A new file in its place: a running program keeps the old one, where writing to that would fail with ETXTBSY.
