@@ -279,7 +279,7 @@ def test_a_hostile_place(probe: Path) -> None:
     environment = {"PYTHONHOME": str(place), "PYTHONPATH": str(place), "PYTHONSTARTUP": "os.py", "PYTHONINSPECT": "1",
                    "PYTHONPLATLIBDIR": str(place), "PYTHONUSERBASE": str(place), "PYTHONEXECUTABLE": str(place)}  # fmt: skip
     log = place.parent / "log"
-    command = ["strace", "-f", "-s", "4096", "-o", log, "-e", "trace=%file,%desc", "./probe", "native"]
+    command: list[str | Path] = ["strace", "-f", "-s", "4096", "-o", log, "-e", "trace=%file,%desc", "./probe", "native"]
     if shutil.which("strace"):
         assert _run(command, cwd=place, env={**environment, "PATH": os.environ["PATH"]}) == (0, NATIVE, "")
         own = f'"{place}/probe"'
@@ -402,8 +402,8 @@ def test_without_a_home_the_temporary_directory_is_used(probe: Path, tmp_path: P
 def test_without_any_place_for_libraries_the_import_says_so(probe: Path) -> None:
     shell = 'for one in /proc /tmp.none /var/tmp; do test ! -d $one || mount -t tmpfs -o ro none $one; done; exec "$@"'
     shell = f"cp {probe} /run/frazil-survival && mount -t tmpfs -o ro none /tmp; {shell}"
-    done = _run(["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /run; {shell}", "sh", "/run/frazil-survival", "native"],
-                env={"PATH": os.environ["PATH"]})  # fmt: skip
+    command = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /run; {shell}", "sh", "/run/frazil-survival", "native"]
+    done = _run(command, env={"PATH": os.environ["PATH"]})
     assert done[:2] == (1, "")
     assert "cannot be loaded: neither a memfd nor a private cache directory can be had" in done[2]
 
@@ -412,7 +412,7 @@ def test_without_any_place_for_libraries_the_import_says_so(probe: Path) -> None
 def test_a_kernel_that_refuses_executable_memfds(probe: Path, tmp_path: Path) -> None:
     """``vm.memfd_noexec`` belongs to a namespace of processes."""
     shell = 'echo 2 >/proc/sys/vm/memfd_noexec || exit 77; "$@"'
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", shell, "sh", probe]
+    command: list[str | Path] = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", shell, "sh", probe]
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     code, output, errors = _run([*command, "native"], env=environment)
     if code == 77:
