@@ -21,7 +21,7 @@ def tests(session: nox.Session) -> None:
 def targets(session: nox.Session) -> None:
     """Everything, slow tests too, building for every supported interpreter of this machine."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-n", "2", "--targets=all", "-m", "", *session.posargs)
+    session.run("pytest", "-n", "2", "--targets=all", "--both-links", "-m", "", *session.posargs)
 
 
 @nox.session

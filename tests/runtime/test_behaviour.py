@@ -23,6 +23,7 @@ CASES = [
     if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
 ]
 
+
 @pytest.fixture(scope="session")
 def application(shared_directory: Path) -> Path:
     """The application with its data files, in a place without a trace of this project."""
@@ -46,10 +47,15 @@ def application(shared_directory: Path) -> Path:
     return place
 
 
-@pytest.fixture(scope="session", params=["static", "shared"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Link mode shared on request: everything but the start is the same code."""
+    if "frozen" in metafunc.fixturenames:
+        links = ["static", "shared"] if metafunc.config.getoption("--both-links") else ["static"]
+        metafunc.parametrize("frozen", links, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def frozen(request: pytest.FixtureRequest, build: Build, application: Path, target: Path) -> Path:
-    if request.param == "shared" and not request.config.getoption("--both-links"):
-        pytest.skip("link mode shared runs with --both-links (nox -s targets)")
     return build(application / "cases.py", target, f"--link={request.param}", "--include=parts.*", "--include=colorsys",
                  "--include=json.tool", "--include-data=parts/data=parts/data",
                  "--include-data=parts/note.txt=parts/note.txt", cwd=application)  # fmt: skip
