@@ -1,6 +1,7 @@
 /* Streams: fopen, freopen, fclose. */
 #include "libc_real.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,9 +82,10 @@ FRAZIL_EXPORT FILE *fopen64(const char *path, const char *mode)
 /* Forget a descriptor that libc is about to close by itself. The node stays until that is done: the stream may still write. */
 static frazil_node *forget(FILE *stream)
 {
-    int fd = stream != NULL ? fileno(stream) : -1;
+    int before = errno, fd = stream != NULL ? fileno(stream) : -1;
     frazil_node *node = NULL;
 
+    errno = before; /* streams without a descriptor are no error */
     if (!frazil_fd_maybe(fd))
         return NULL;
     frazil_lock();

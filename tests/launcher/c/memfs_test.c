@@ -7,12 +7,16 @@
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -412,6 +416,24 @@ static void test_vfork(void)
     CHECK(holds("/memfs:/dir/inner.txt", "inner\n"));
 }
 
+/* As in a sandbox that does not know memfds. */
+static void refuse_memfds(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    CHECK(memfd_create("x", 0) == -1);
+    write_file("/memfs:/elsewhere", "text");
+    CHECK(holds("/memfs:/elsewhere", "text") && holds("/memfs:/data.txt", "data of the image\n"));
+    CHECK(unlink("/memfs:/elsewhere") == 0);
+}
+
 static void test_core_interface(void)
 {
     frazil_content content;
@@ -459,6 +481,8 @@ int main(int argc, char **argv)
     test_searches();
     test_many_files();
     test_fork();
+    if (access("/tmp", W_OK) == 0)
+        in_child(refuse_memfds);
     test_vfork();
     test_core_interface();
     test_fork_with_open_files(); /* last: it changes data.txt */
