@@ -12,6 +12,7 @@
 
 #include "memfs_fd.h"
 #include "memfs_kernel.h"
+#include "memfs_reopen.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -331,93 +332,13 @@ static void rest_down_to(uint32_t most)
     }
 }
 
-static void forget_proc(void);
-
 void frazil_file_trim(void)
 {
-    forget_proc();
+    frazil_reopen_forget();
     rest_down_to(0);
 }
 
 /* Opening */
-
-static int proc_fds = -1; /* /proc/self/fd; one of memfs's own descriptors */
-static bool handles_refused; /* by the kernel: they are for root (CAP_DAC_READ_SEARCH) */
-
-/* "/proc/self/fd/N"; *number is where N starts. */
-static void fd_path(char path[32], const char **number, int fd)
-{
-    static const char prefix[] = "/proc/self/fd/";
-    char digits[12], *at = path + sizeof prefix - 1;
-    int count = 0;
-
-    memcpy(path, prefix, sizeof prefix);
-    *number = at;
-    do
-        digits[count++] = (char)('0' + fd % 10);
-    while ((fd /= 10) != 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    *at = 0;
-}
-
-/* A new description of the memfd. The directory of descriptors is kept open, for it is found slowly; not for a child of vfork,
- * whose descriptors are others. */
-static int reopen_by_proc(int fd, int flags, bool guest)
-{
-    char path[32];
-    const char *number;
-
-    fd_path(path, &number, fd);
-    if (guest)
-        return (int)frazil_kernel(SYS_openat, AT_FDCWD, path, flags, 0);
-    if (proc_fds < 0) {
-        long opened = frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-        if (opened < 0 || (proc_fds = frazil_fd_keep((int)opened)) < 0)
-            return (int)opened < 0 ? (int)opened : proc_fds;
-    }
-    return (int)frazil_kernel(SYS_openat, proc_fds, number, flags, 0);
-}
-
-static void forget_proc(void)
-{
-    if (proc_fds >= 0)
-        frazil_fd_drop(proc_fds);
-    proc_fds = -1;
-}
-
-typedef struct frazil_handle {
-    struct file_handle head;
-    unsigned char bytes[sizeof(((frazil_file *)0)->handle)];
-} frazil_handle;
-
-/* The same by file handle, for those who may: faster, and works without /proc. */
-static int reopen_by_handle(frazil_node *node, int flags)
-{
-    frazil_handle handle = {.head = {.handle_bytes = sizeof handle.bytes}};
-    frazil_file *file = &node->file;
-    int mount = 0;
-
-    if (handles_refused || (flags & O_PATH))
-        return -EPERM;
-    if (file->handle_size == 0) {
-        long error = frazil_kernel(SYS_name_to_handle_at, file->backing, "", &handle, &mount, AT_EMPTY_PATH);
-        if (error != 0) {
-            handles_refused = true;
-            return (int)error;
-        }
-        file->handle_size = (uint8_t)handle.head.handle_bytes;
-        file->handle_type = handle.head.handle_type;
-        memcpy(file->handle, handle.bytes, file->handle_size);
-    }
-    handle.head.handle_bytes = file->handle_size;
-    handle.head.handle_type = file->handle_type;
-    memcpy(handle.bytes, file->handle, file->handle_size);
-    long fd = frazil_kernel(SYS_open_by_handle_at, file->backing, &handle, flags);
-    if (fd == -EPERM || fd == -ENOSYS || fd == -EOPNOTSUPP || fd == -ESTALE)
-        handles_refused = true;
-    return (int)fd;
-}
 
 /* Without /proc and the rights for handles, there is no second description of one memfd. Readers get a sealed copy; writers
  * share the one that there is. */
@@ -447,14 +368,9 @@ static int open_without_proc(frazil_node *node, int flags)
 
 static int reopen(frazil_node *node, int flags, bool guest)
 {
-    int fd = reopen_by_handle(node, flags);
+    int fd = frazil_reopen(node, flags, guest);
 
-    if (fd >= 0 || fd == -EMFILE || fd == -ENFILE)
-        return fd;
-    fd = reopen_by_proc(node->file.backing, flags, guest);
-    if (fd != -ENOENT && fd != -ENOTDIR && fd != -EACCES)
-        return fd;
-    return open_without_proc(node, flags);
+    return fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES ? open_without_proc(node, flags) : fd;
 }
 
 /* For a child of vfork: a copy, with nothing kept. */
@@ -519,10 +435,8 @@ int frazil_file_own(frazil_node *node)
 
 int frazil_file_yield(int fd)
 {
-    if (fd == proc_fds) {
-        forget_proc();
+    if (frazil_reopen_yield(fd))
         return 0;
-    }
     frazil_node *node = backed;
     while (node != NULL && node->file.backing != fd)
         node = node->file.backed_next;
@@ -569,7 +483,7 @@ void frazil_file_forget(frazil_node *node)
 void frazil_file_forked(bool child)
 {
     if (child)
-        forget_proc(); /* it is the parent's */
+        frazil_reopen_forget(); /* it is the parent's */
     for (frazil_node *node = backed; node != NULL; node = node->file.backed_next)
         if (child || node->image != ICECUBE_NO_NODE)
             node->file.inherited = true;
