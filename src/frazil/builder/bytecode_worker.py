@@ -39,7 +39,7 @@ MAIN = 4
 
 _CHARACTERS = [sys.intern(chr(code)) for code in range(256)]
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
-_DYNAMIC = (b"import_module", b"__import__", b"breakpoint(")
+_DYNAMIC = (b"import_module", b"__import__", b"breakpoint(", b"invalidate_caches(")
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 # What the standard library calls the functions that test or demonstrate a module.
 _SELF_TESTS = frozenset({"_test", "_main"})
@@ -220,13 +220,15 @@ class Finder:
                 self.statements(case.body, flags)
 
     def calls(self, tree: ast.Module) -> None:
-        """Find ``importlib.import_module("name")``, ``__import__("name")`` and ``breakpoint()``."""
+        """Find ``importlib.import_module("name")``, ``__import__("name")`` and what calls stand for an import."""
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             function = _dotted(node.func).rpartition(".")[2]
             if function == "breakpoint" and isinstance(node.func, ast.Name):
                 self._add("pdb", (), node.lineno, GUARDED | LAZY)
+            elif function == "invalidate_caches":  # importlib's own finder asks the finder of metadata to do so too
+                self._add("importlib.metadata", (), node.lineno, GUARDED | LAZY)
             elif function in {"import_module", "__import__"} and node.args:
                 self._call(node, function)
 
