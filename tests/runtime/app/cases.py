@@ -599,7 +599,6 @@ def platform_information():
         platform.python_version(),
         sysconfig.get_config_var("py_version_short"),
         sysconfig.get_platform(),
-        sysconfig.get_path("purelib").endswith("site-packages"),
         platform.system(),
     )
 
