@@ -122,7 +122,8 @@ def _download(url: str, wanted: str, path: Path) -> None:
                 file.write(chunk)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DistributionError(f"the archive cannot be downloaded: {reason}", where=url) from error
+        remedy = "Check the URL and the network, or get the archive by other means and name the file."
+        raise DistributionError(f"the archive cannot be downloaded: {reason}", where=url, remedy=remedy) from error
     found = file_digest(path)
     if found != wanted:
         raise _mismatch(url, wanted, found)

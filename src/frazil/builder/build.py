@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -141,7 +141,11 @@ def _require_valid(collection: Collection, compiled: Mapping[str, Compiled]) -> 
         error = compiled[module.path].error
         if error is not None and module.owner in {APPLICATION, RUNTIME}:
             where = f"{_place(module)}:{error.line}" if error.line else _place(module)
-            raise SourceError(f"syntax error: {error.message}", where=where, details=error.marked())
+            lines = compiled[module.path].source.decode(errors="replace").splitlines()
+            if not error.text and 0 < error.line <= len(lines):  # the compiler proper does not tell it
+                error = replace(error, text=lines[error.line - 1])
+            remedy = "Correct it, or leave it out with --exclude."
+            raise SourceError(f"syntax error: {error.message}", where=where, details=error.marked(), remedy=remedy)
 
 
 def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:

@@ -7,6 +7,7 @@ inputs give the same launcher.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -14,6 +15,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from frazil.cache import ContentCache
 
 _TIMEOUT: Final = 600
+_ROOM: Final = 1 << 16
+"""Bytes; a disk with less is taken for full."""
 _DETAILS: Final = 4000
 # What a compiler needs to run; everything else could change what it makes.
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "ZIG_GLOBAL_CACHE_DIR", "LD_LIBRARY_PATH")
@@ -153,5 +157,14 @@ def _run(words: Sequence[str], problem: str) -> str:
         raise HostError(f"{problem} within {_TIMEOUT} seconds", where=words[0]) from error
     if result.returncode != 0:
         output = result.stderr.decode(errors="replace") + result.stdout.decode(errors="replace")
-        raise HostError(problem, where=words[0], details=output[-_DETAILS:])
+        remedy = "Free some space, or name other directories in FRAZIL_CACHE_DIR and TMPDIR." if _is_full(words) else ""
+        raise HostError(problem, where=words[0], details=output[-_DETAILS:], remedy=remedy)
     return result.stdout.decode(errors="replace")
+
+
+def _is_full(words: Sequence[str]) -> bool:
+    """Whether there is no room for the compiler's result or its temporary files; its own messages do not always say so."""
+    places = [Path(tempfile.gettempdir()), *(Path(words[at + 1]).parent for at, word in enumerate(words[:-1]) if word == "-o")]
+    with contextlib.suppress(OSError):
+        return any(shutil.disk_usage(place).free < _ROOM for place in places)
+    return False

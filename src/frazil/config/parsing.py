@@ -79,7 +79,10 @@ class Parser:
                 return self._by_target(path, data)
             raise _syntax(error.msg, path, error.lineno, error.offset, data) from error
         except (ValueError, RecursionError, MemoryError) as error:
-            raise SourceError(f"cannot be parsed: {error}", where=path) from error
+            problem = f"cannot be parsed: {str(error) or 'it is nested too deeply'}"
+            raise SourceError(
+                problem, where=path, remedy="Python itself cannot compile this file; is it a source file?"
+            ) from error
 
     def _by_target(self, path: Path, data: bytes) -> list[RawImport]:
         key = digest(self.distribution.identity, imports.__file__, data)

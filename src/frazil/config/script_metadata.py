@@ -66,10 +66,12 @@ def _checked(document: Mapping[str, Any], content: str, file: Path, start: int) 
 
     dependencies = document.get("dependencies", [])
     if not isinstance(dependencies, list) or not all(isinstance(one, str) for one in dependencies):
-        raise SourceError("dependencies must be an array of strings", where=where("dependencies"))
+        remedy = 'Write them as in: dependencies = ["rich>=13"]'
+        raise SourceError("dependencies must be an array of strings", where=where("dependencies"), remedy=remedy)
     python = document.get("requires-python")
     if python is not None and not isinstance(python, str):
-        raise SourceError("requires-python must be a string", where=where("requires-python"))
+        remedy = 'Write it as in: requires-python = ">=3.11"'
+        raise SourceError("requires-python must be a string", where=where("requires-python"), remedy=remedy)
     for text in dependencies:
         parsed(text, where(text))
     return ScriptMetadata(tuple(dependencies), python, document, start)

@@ -54,7 +54,7 @@ def _plans(options: SourceOptions, distribution: PythonDistribution, cache: Cont
     if not exists:
         raise SourceError("no such file or directory", where=options.source, remedy=_FORMS)
     if not is_file:
-        kind = "a symbolic link that leads nowhere" if path.is_symlink() else "neither a file nor a directory"
+        kind = "neither a file nor a directory" if path.exists() else "a symbolic link that leads nowhere"
         raise SourceError(kind, where=path, remedy=_FORMS)
     if options.multicall:
         raise UsageError("--multicall joins the scripts of a project, and this is no project", where=path)
