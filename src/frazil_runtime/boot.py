@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from types import CodeType
 
 
-MOUNT = "/memfs:/"
+MOUNT = "/memfs:"
 _EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__)
 
 
 def install() -> None:
     """Make imports work: ``sys.path``, the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
     settings = _frazil.settings()
-    sys.path[:] = [MOUNT + entry for entry in settings["path"].split(":")]
+    sys.path[:] = [MOUNT + "/" + entry if entry else MOUNT for entry in settings["path"].split(":")]
     sys.meta_path.insert(0, ImageFinder)
     if "zipimport" not in sys.modules:
         sys.path_hooks.insert(0, _zip_hook)

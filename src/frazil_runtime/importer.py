@@ -28,8 +28,8 @@ _find = _frazil.find
 _load_code = _frazil.load_code
 
 
-class ImageLoader(_frozen_importlib_external.SourceFileLoader):
-    """Loads a module whose source stands in memfs; the code comes from the image."""
+class _ImageCode:
+    """What the loaders of the image have in common: the code comes from the mapping."""
 
     def __init__(self, name: str, path: str, code: int) -> None:
         self.name = name
@@ -41,17 +41,12 @@ class ImageLoader(_frozen_importlib_external.SourceFileLoader):
         return _load_code(self._code)
 
 
-class SourcelessImageLoader(_frozen_importlib_external.SourcelessFileLoader):
+class ImageLoader(_ImageCode, _frozen_importlib_external.SourceFileLoader):  # type: ignore[misc]  # typeshed's bases disagree
+    """Loads a module whose source stands in memfs."""
+
+
+class SourcelessImageLoader(_ImageCode, _frozen_importlib_external.SourcelessFileLoader):
     """Loads a module of which there is only bytecode."""
-
-    def __init__(self, name: str, path: str, code: int) -> None:
-        self.name = name
-        self.path = path
-        self._code = code
-
-    def get_code(self, _fullname: str) -> "CodeType":
-        """The module's code. ImportError: the image is damaged."""
-        return _load_code(self._code)
 
 
 def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> "ModuleSpec":

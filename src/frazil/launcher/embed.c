@@ -275,6 +275,7 @@ int frazil_embed_main(const frazil_core *core)
     if (!result)
         return finish(NULL);
     Py_DECREF(result);
+    frazil_memfs_trim();
     core->step("importer");
 
     /* Interpreter ready, entry not yet run. */

@@ -25,7 +25,7 @@ static bool can_be_read(uintptr_t address)
     return errno != EFAULT;
 }
 
-bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset)
+static bool find_image(const void **base, size_t *size, uint64_t *offset)
 {
     const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
     unsigned long count = getauxval(AT_PHNUM);
@@ -40,6 +40,20 @@ bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset)
             return true;
         }
     return false;
+}
+
+bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset)
+{
+    static const void *known_base; /* set by the first call, before there are threads */
+    static size_t known_size;
+    static uint64_t known_offset;
+
+    if (!known_base && !find_image(&known_base, &known_size, &known_offset))
+        return false;
+    *base = known_base;
+    *size = known_size;
+    *offset = known_offset;
+    return true;
 }
 
 void frazil_platform_executable(char *path, size_t size)
