@@ -181,3 +181,27 @@ def test_names_in_shared_objects(library: Library, cache: ContentCache, tmp_path
     file = tmp_path / "m.so"
     file.write_bytes(b"\0zoneinfo\0turtle\0")
     assert mentioned(file, library, cache) == mentioned(file, library, cache) == {"zoneinfo"}
+
+
+def test_included_tests_come_with_all_their_files(library: Library, cache: ContentCache) -> None:
+    root = library.distribution.stdlib / "test"
+    if not (root / "test_glob.py").exists():
+        pytest.skip("this Python comes without its tests")
+    selection = chosen(library, cache, include=["test.test_glob"])
+    assert "test.support.os_helper" in names(selection)
+    paths = [one.path for one in selection.resources]
+    assert len(paths) == len(set(paths))
+    held = {path.removeprefix(f"{library.root}/test/") for path in paths}
+    files = {str(file.relative_to(root)) for file in root.rglob("*") if file.is_file() and file.suffix not in {".pyc", ".so"}}
+    assert files <= held
+    assert not any(path.startswith(f"{library.root}/test/") for path in map(str, chosen(library, cache, "os").resources))
+
+
+def test_tests_that_are_no_python_are_files(library: Library, cache: ContentCache) -> None:
+    broken = sorted((library.distribution.stdlib / "test").rglob("badsyntax_future*.py"))
+    if not broken:
+        pytest.skip("this Python comes without its tests")
+    name = ".".join(broken[0].relative_to(library.distribution.stdlib).with_suffix("").parts)
+    selection = chosen(library, cache, include=[name])
+    assert name not in names(selection)
+    assert [one for one in selection.resources if isinstance(one, DataFile) and one.content == broken[0]]

@@ -7,6 +7,9 @@ parts are named at run time (``WHOLE``), and imports that are not followed since
 (``NOT_FOLLOWED``).
 
 What the program reaches has its source beside it; what only the interpreter itself needs goes in as bytecode alone.
+
+CPython's own tests are a package of their own kind: they read each other as files, and some are no valid Python on purpose.
+Whoever includes ``test``, or something below it, gets all files of it.
 """
 
 from __future__ import annotations
@@ -123,6 +126,8 @@ _RUST: Final = re.compile(rb"pyo3[-_:]")
 _DISTINCT: Final = 6
 _TEST_DIRECTORIES: Final = frozenset({"test", "tests", "idle_test"})
 _PRIVATE: Final = re.compile(r"_sysconfigdata_[\w-]*|test|_?test\w+|_xx\w+|xx\w+|_ctypes_test")
+_TESTS: Final = "test"
+"""CPython's own tests."""
 _TESTS_IN_C: Final = re.compile(r"_test\w+|_xx(?!subinterpreters|interpchannels)\w+|xx\w+|_ctypes_test")
 """Extension modules that test the interpreter."""
 
@@ -225,6 +230,19 @@ class Library:
         if isinstance(package.content, Path):
             yield from self._data(package.content.parent, package.path.rpartition("/")[0])
 
+    def files(self, package: str) -> Iterator[DataFile]:
+        """All files of a package, modules too, except bytecode and shared objects."""
+        module = self.find(package)
+        if isinstance(module, SourceModule) and module.package and isinstance(module.content, Path):
+            yield from self._files(module.content.parent, module.path.rpartition("/")[0])
+
+    def _files(self, directory: Path, place: str) -> Iterator[DataFile]:
+        for name, is_directory in sorted(self.listing(directory).items()):
+            if is_directory and name != "__pycache__":
+                yield from self._files(directory / name, f"{place}/{name}")
+            elif not is_directory and not name.endswith((".pyc", ".so")):
+                yield DataFile(directory / name, f"{place}/{name}", STANDARD_LIBRARY)
+
     def _data(self, directory: Path, place: str) -> Iterator[DataFile]:
         for name, is_directory in sorted(self.listing(directory).items()):
             if is_directory:
@@ -250,14 +268,20 @@ def select(
     reached = search.run({*BASE, *roots})
     # Codecs are looked up by name: those that nothing imports are tables, generated ones.
     by_program = reach(roots, lambda wave: (one for name in wave if name != "encodings" for one in search.leads[name]))
+    tests = any(map(_is_test, plan.include))
     resources: list[Resource] = []
     for name in sorted(reached):
         module = search.find(name)
         if isinstance(module, SourceModule):
+            if search.compiled[module.path].error is not None:
+                continue
             resources.append(module if name in by_program else _sourceless(module, search.compiled[module.path]))
-            resources.extend(library.data(module) if module.package else ())
+            resources.extend(library.data(module) if module.package and not (tests and _is_test(name)) else ())
         elif module is not None:
             resources.append(module)
+    if tests:
+        taken = {resource.path for resource in resources}
+        resources.extend(file for file in library.files(_TESTS) if file.path not in taken)
     return Selection(tuple(resources), search.compiled)
 
 
@@ -295,7 +319,8 @@ class _Search:
                 yield from self.library.below(name)
             if name == "sysconfig":
                 yield from self.library.sysconfigdata()
-            for one in _valid(module, self.compiled[module.path]).imports:
+            compiled = self.compiled[module.path]
+            for one in compiled.imports if _is_test(name) else _valid(module, compiled).imports:
                 if not one.flags & MAIN:
                     yield from _followed(name, targets(one))
 
@@ -304,6 +329,11 @@ def _sourceless(module: SourceModule, compiled: Compiled) -> BytecodeModule:
     """The module as bytecode alone: nobody reads the source of what only the interpreter itself needs."""
     path = f"{module.path.removesuffix('.py')}.pyc"
     return BytecodeModule(module.name, module.package, compiled.pyc, path, module.directory, module.owner)
+
+
+def _is_test(name: str) -> bool:
+    """Whether a module belongs to CPython's tests, some of which are no valid Python on purpose."""
+    return name.partition(".")[0] == _TESTS
 
 
 def _followed(name: str, wanted: Iterable[str]) -> Iterator[str]:
