@@ -47,7 +47,12 @@ _MACHINES: Final = {
 }
 
 PT_LOAD: Final = 1
+PT_DYNAMIC: Final = 2
 PT_NOTE: Final = 4
+_DT_NULL: Final = 0
+_DT_STRTAB: Final = 5
+_DT_RPATH: Final = 15
+_DT_RUNPATH: Final = 29
 _PF_R: Final = 4
 _ET_EXEC: Final = 2
 _EM_X86_64: Final = 62
@@ -58,6 +63,7 @@ _SHN_LORESERVE: Final = 0xFF00
 _IDENT: Final = b"\x7fELF\x02\x01\x01"  # 64-bit, little-endian, version 1
 _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM: Final = struct.Struct("<IIQQQQQQ")
+_DYNAMIC: Final = struct.Struct("<qQ")
 _SECTION: Final = struct.Struct("<IIQQQQIIQQ")
 
 
@@ -191,7 +197,7 @@ def write_segment(program: Path, data: Buffer, address: int, section: str, outpu
         raise HostError(f"the launcher {error}", where=program, remedy="Remove it from the cache and build again.") from error
     except OSError as error:
         raise HostError(f"the launcher cannot be read: {error.strerror}", where=program) from error
-    write_executable(pieces, output)
+    write_output(pieces, output)
     return sum(len(piece) for piece in pieces)
 
 
@@ -218,16 +224,19 @@ def require_replaceable(output: Path) -> None:
         raise OutputError(problem, where=output, remedy="Name a file with -o.")
 
 
-def write_executable(pieces: Sequence[Buffer], output: Path) -> None:
-    """Write an executable file whole or not at all, creating the directory it goes into. Raises OutputError."""
+def write_output(pieces: Sequence[Buffer], output: Path, mode: int = 0o755) -> None:
+    """Write a file whole or not at all, by default an executable one, creating the directory it goes into.
+
+    Raises OutputError.
+    """
     require_replaceable(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         # A new file in its place: a running program keeps the old one, where writing to that would fail with ETXTBSY.
         with tempfile.TemporaryDirectory(prefix=".frazil-", dir=output.parent) as directory:
-            made = Path(directory, "executable")
+            made = Path(directory, "output")
             # The mode goes through the umask here; asking for the umask would change it for all threads.
-            handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o755)
+            handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             with os.fdopen(handle, "wb", buffering=0) as file:
                 for piece in pieces:
                     _write_all(file, piece)
@@ -292,6 +301,44 @@ def trim(data: Buffer) -> bytes:
     struct.pack_into("<Q", kept, 40, 0)  # e_shoff
     struct.pack_into("<HH", kept, 60, 0, 0)  # e_shnum, e_shstrndx
     return bytes(kept)
+
+
+def without_host_paths(data: Buffer) -> bytes:
+    """A shared library without a DT_RPATH or DT_RUNPATH that names only directories of the machine it was built on.
+
+    There the dynamic linker would look, on another machine, for libraries that anybody may have put there. What is found there
+    when building is in the image. Anything but a well-formed library stays as it is.
+    """
+    try:
+        parsed = ElfFile.parse(data)
+    except ElfError:
+        return bytes(data)
+    changed = bytearray(data)
+    for one in parsed.programs:
+        if one.kind == PT_DYNAMIC:
+            _drop_host_paths(changed, one, parsed.loads())
+    return bytes(changed)
+
+
+def _drop_host_paths(elf: bytearray, dynamic: ProgramHeader, loads: Sequence[ProgramHeader]) -> None:
+    end = dynamic.offset + dynamic.file_size // _DYNAMIC.size * _DYNAMIC.size
+    entries = [entry for entry in _DYNAMIC.iter_unpack(elf[dynamic.offset : end]) if entry[0] != _DT_NULL]
+    strings = next((value for tag, value in entries if tag == _DT_STRTAB), None)
+    table = next((one.offset - one.address for one in loads if strings is not None
+                  and one.address <= strings < one.address + one.file_size), None)  # fmt: skip
+    if strings is None or table is None:
+        return
+    kept = [entry for entry in entries if entry[0] not in {_DT_RPATH, _DT_RUNPATH}
+            or not _names_host(elf, table + strings + entry[1])]  # fmt: skip
+    if len(kept) < len(entries):
+        packed = b"".join(_DYNAMIC.pack(*entry) for entry in kept)
+        elf[dynamic.offset : end] = packed.ljust(end - dynamic.offset, b"\0")
+
+
+def _names_host(elf: bytearray, offset: int) -> bool:
+    """Whether the string there names absolute directories only."""
+    text = bytes(elf[offset : elf.find(b"\0", offset)])
+    return all(one.startswith(b"/") for one in text.split(b":") if one)
 
 
 def _program(elf: Buffer, address: int) -> ElfFile:

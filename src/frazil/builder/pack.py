@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import icecube
 from frazil import __version__
 from frazil.builder.bytecode import read_content
-from frazil.builder.elf import trim
+from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
 from frazil.errors import SourceError
 from frazil.plan import APPLICATION_DIRECTORY, EntryKind, LinkMode
@@ -130,6 +130,7 @@ class _Arrangement:
             data = read_content(resource.content)
             if resource.owner in {STANDARD_LIBRARY, SYSTEM}:
                 data = trim(data)
+            data = without_host_paths(data)
             self._place(resource, resource.path, data, permissions=_EXECUTABLE, page_aligned=True)
         else:
             executable = isinstance(resource, DataFile) and resource.executable
