@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ SUPPORTED: Final = ((3, 11), (3, 12), (3, 13))
 _KIND: Final = "interpreter"
 _TIMEOUT: Final = 60
 _ELF_MAGIC: Final = b"\x7fELF"
+
+TEST_MODULES: Final = re.compile(r"test|_test\w+|_ctypes_test|_?xx\w+")
+"""The top-level names of CPython's own tests, which ``sys.stdlib_module_names`` leaves out."""
 
 # Runs in the interpreter that is described, whichever that is: it must parse and answer on any Python, so that a wrong one
 # gets a message that names it. Prefixes come first, since the variables of a relocated build name the place it was made in.

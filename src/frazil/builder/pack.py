@@ -15,7 +15,7 @@ from frazil.builder.bytecode import read_content
 from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
 from frazil.errors import SourceError
-from frazil.plan import APPLICATION_DIRECTORY, EntryKind, LinkMode
+from frazil.plan import EntryKind, LinkMode
 from frazil.resources.kinds import (
     STANDARD_LIBRARY,
     SYSTEM,
@@ -63,9 +63,9 @@ class Packed:
 
 
 def search_path(plan: Plan) -> tuple[str, ...]:
-    """``sys.path`` of the program, below the mount."""
+    """``sys.path`` of the program, below the mount; an empty entry is the mount itself."""
     library = f"lib/python{plan.distribution.short_version}"
-    own = (APPLICATION_DIRECTORY, library, f"{library}/lib-dynload", f"{library}/site-packages")
+    own = (plan.application, library, f"{library}/lib-dynload", f"{library}/site-packages")
     return tuple(dict.fromkeys((*own, *plan.extra_paths)))
 
 
@@ -105,7 +105,10 @@ def pack(
     starts = [arrangement.start(entry, collection, modules) for entry in plan.entries]
     records = arrangement.records.values()
     try:
-        image = icecube.write(arrangement.entries.values(), records, _settings(plan, link, floor, starts), mtime_ns=mtime_ns)
+        settings = _settings(plan, link, floor, starts)
+        directories = dict.fromkeys(plan.directories, mtime_ns)
+        entries = arrangement.entries.values()
+        image = icecube.write(entries, records, settings, directories=directories, mtime_ns=mtime_ns)
     except ValueError as error:
         raise SourceError(f"this cannot be packed: {error}", where=plan.name, remedy="Leave it out with --exclude.") from error
     return Packed(image, sum("/" not in one.name for one in records), dict(arrangement.sizes))

@@ -14,6 +14,7 @@ from frazil.config.modules import ModuleSearch, Use, classifier_of
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
+from frazil.distribution import TEST_MODULES
 from frazil.errors import SourceError, UsageError
 from frazil.plan import APPLICATION_DIRECTORY, EntryKind, Plan
 from frazil.resources.collection import Collection
@@ -114,6 +115,8 @@ class Draft:
             top = name.partition(".")[0]
             if top in known or top in self.distribution.stdlib_modules or use.optional:
                 continue
+            if use.where == "--include" and TEST_MODULES.fullmatch(top):
+                continue  # the builder knows whether this Python comes with them
             if use.where == "--include":
                 raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
             missing.setdefault(top, use)
