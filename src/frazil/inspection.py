@@ -111,6 +111,7 @@ def _recorded(image: icecube.Image) -> dict[str, str]:
         if base != "RECORD" or node.is_directory or found is None:
             continue
         owner = re.sub(r"[-_.]+", "-", found[1]).lower()
+        owner = RUNTIME if owner == "frazil-runtime" else owner
         text = bytes(image.data(node)).decode("utf-8", "replace")
         owners[posixpath.join(above)] = owner
         for row in csv.reader(io.StringIO(text)):
@@ -140,7 +141,7 @@ def owner_of(path: str, recorded: Mapping[str, str], library: str) -> str:
         return STANDARD_LIBRARY
     if path.startswith((f"{APPLICATION_DIRECTORY}/", "bin/")):
         return APPLICATION
-    return SYSTEM if path.startswith("lib/") else APPLICATION
+    return SYSTEM if posixpath.dirname(path) == "lib" else APPLICATION
 
 
 def _kind(node: icecube.Node) -> str:

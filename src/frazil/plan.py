@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from frazil.resources.collection import Collection
 
 APPLICATION_DIRECTORY: Final = "app"
-"""Where the application stands below the mount."""
+"""Where applications stand below the mount, unless the plan says otherwise."""
 
 
 class EntryKind(Enum):
@@ -76,6 +76,10 @@ class Plan:
     exclude: tuple[str, ...] = ()
     with_source: bool = True
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    application: str = APPLICATION_DIRECTORY
+    """Where the application stands below the mount, first on ``sys.path``; empty for the mount itself."""
+    directories: tuple[str, ...] = ()
+    """Directories that are there even when they hold no file."""
     extra_paths: tuple[str, ...] = ()
     """More ``sys.path`` entries below the mount, from ``.pth`` files."""
     warnings: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Build one executable: eat a plan, write a file."""
+"""Build one executable: eat a plan, write a file. Or only its image, for people who link their own (``emit.py``)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import frazil_runtime
 from frazil.builder.bytecode import Compiler
 from frazil.builder.elf import assemble, is_executable, require_replaceable
-from frazil.builder.host import Result
+from frazil.builder.emit import emit
+from frazil.builder.host import Form, Result
 from frazil.builder.imports import importable, parents, unresolved
 from frazil.builder.launcher import make_launcher
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
+from frazil.builder.runtime import runtime_resources
 from frazil.builder.stdlib import Library, imported, mentioned, select
 from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
-from frazil.resources.kinds import APPLICATION, RUNTIME, DataFile, ExtensionModule, Link, SourceModule
+from frazil.resources.kinds import APPLICATION, RUNTIME, STANDARD_LIBRARY, DataFile, ExtensionModule, Link, SourceModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
     from frazil.builder.host import Host
     from frazil.plan import Plan
     from frazil.resources.collection import Collection
-    from frazil.resources.kinds import Module
+    from frazil.resources.kinds import Module, Resource
 
 _EPOCH: Final = 1_577_836_800
 """The time of all files in an image, 2020-01-01, unless ``SOURCE_DATE_EPOCH`` names another: a build must not leave its own."""
+_LAST_STEPS: Final = {Form.EXECUTABLE: "executable", Form.ASSEMBLER: "assembler source", Form.OBJECT: "object"}
 
 
 def build(plan: Plan, host: Host) -> Result:
-    """Write the executable that ``plan`` describes to ``host.output``. Raises FrazilError; the old output then stays."""
+    """Write the executable that ``plan`` describes to ``host.output``, or its image in the form that the host wants.
+
+    Raises FrazilError; the old output then stays.
+    """
     former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):
@@ -58,14 +63,20 @@ def build(plan: Plan, host: Host) -> Result:
         collection.update(launcher.resources)
         closure = find_libraries(collection, plan.distribution, host.cache, launcher.path)
         collection.update(closure.libraries)
+        _require_apart(collection)
     with clock.step("image"):
         packed = pack(plan, collection, compiled, link=launcher.link, floor=closure.floor, mtime_ns=_timestamp())
-    with clock.step("executable"):
-        size = assemble(launcher.path, packed.image, host.output)
+    sizes = dict(packed.sizes)
+    with clock.step(_LAST_STEPS[host.form]):
+        if host.form is Form.EXECUTABLE:
+            size = assemble(launcher.path, packed.image, host.output)
+            sizes["launcher"] = size - len(packed.image)
+        else:
+            size = emit(plan.name, packed.image, host)
     return Result(
         path=host.output,
         size=size,
-        sizes={**packed.sizes, "launcher": size - len(packed.image)},
+        sizes=sizes,
         modules=packed.modules,
         timings=tuple(clock.timings),
         glibc=closure.floor,
@@ -110,15 +121,7 @@ def _former_output(plan: Plan, output: Path) -> str | None:
 def _with_runtime(plan: Plan) -> Collection:
     """The plan's collection with the run-time and the scripts of its entry points."""
     collection = plan.collection.copy()
-    site = f"lib/python{plan.distribution.short_version}"
-    origin = Path(frazil_runtime.__file__).parent
-    for file in sorted(origin.rglob("*.py")):
-        parts = file.relative_to(origin.parent).with_suffix("").parts
-        package = parts[-1] == "__init__"
-        name = ".".join(parts[:-1] if package else parts)
-        path = f"{site}/{file.relative_to(origin.parent)}"
-        directory = path.rsplit("/", 2 if package else 1)[0]
-        collection.add(SourceModule(name, package, file, path, directory, RUNTIME))
+    collection.update(runtime_resources(collection, f"lib/python{plan.distribution.short_version}"))
     for script in console_scripts(plan):
         collection.discard(script.path)
         collection.add(script)
@@ -146,6 +149,21 @@ def _require_valid(collection: Collection, compiled: Mapping[str, Compiled]) -> 
                 error = replace(error, text=lines[error.line - 1])
             remedy = "Correct it, or leave it out with --exclude."
             raise SourceError(f"syntax error: {error.message}", where=where, details=error.marked(), remedy=remedy)
+
+
+def _require_apart(collection: Collection) -> None:
+    """Raise SourceError when a file of the application would take the place of one of Python's, or of the run-time's."""
+    pairs: list[tuple[Resource, Resource]] = list(collection.conflicts)
+    by_name: dict[tuple[str, str], Module] = {}
+    for module in collection.modules():
+        other = by_name.setdefault((module.directory, module.name), module)
+        pairs += [(other, module), (module, other)]
+    for mine, theirs in pairs:
+        if mine.owner == APPLICATION and theirs.owner in {STANDARD_LIBRARY, RUNTIME}:
+            where = mine.path if isinstance(mine, Link) or not isinstance(mine.content, Path) else mine.content
+            what = "the run-time's" if theirs.owner == RUNTIME else "Python's"
+            problem = f"would stand at /memfs:/{mine.path}, in the place of {what} own /memfs:/{theirs.path}"
+            raise SourceError(problem, where=where, remedy="Put it elsewhere, or leave it out.")
 
 
 def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:

@@ -71,14 +71,20 @@ class Compiled:
 
 
 def read_content(content: Content) -> bytes:
-    """The bytes of a resource. Raises SourceError for a file that cannot be read."""
+    """The bytes of a resource. Raises SourceError for a file that cannot be read, or that changes meanwhile."""
     if isinstance(content, bytes):
         return content
     try:
-        return content.read_bytes()
+        with content.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
     except OSError as error:
         problem = f"this file cannot be read: {error.strerror or error}"
         raise SourceError(problem, where=content, remedy="Make it readable or leave it out with --exclude.") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise SourceError("this file changed while it was read", where=content, remedy="Build when nothing writes to it.")
+    return data
 
 
 class Compiler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,17 +14,28 @@ if TYPE_CHECKING:
     from frazil.plan import LinkMode
 
 
+class Form(Enum):
+    """What a build writes."""
+
+    EXECUTABLE = "exe"
+    ASSEMBLER = "asm"
+    """An assembler source that includes the image, which stands beside it."""
+    OBJECT = "obj"
+    """A relocatable ELF object that holds the image."""
+
+
 def _silent(_step: str) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where a build happens. ``progress`` is told the name of each step as it begins."""
+    """Where a build happens and what it writes. ``progress`` is told the name of each step as it begins."""
 
     cache: ContentCache
     output: Path
     progress: Callable[[str], None] = _silent
+    form: Form = Form.EXECUTABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def reach(roots: Iterable[str], expand: Callable[[list[str]], Iterable[str]]) ->
 
 
 def importable(modules: Iterable[Module], path: Sequence[str]) -> dict[str, Module]:
-    """The modules by the name under which Python would import them, given the ``sys.path`` entries ``path``.
+    """The modules by the name under which Python would import them, given the ``sys.path`` entries ``path`` (empty: the mount).
 
     Of several files that claim a name, the one wins that Python's own search finds first. A module outside of what its parent
     package searches (the package may add to its ``__path__``) is taken when nothing else has its name.
@@ -72,7 +73,7 @@ def importable(modules: Iterable[Module], path: Sequence[str]) -> dict[str, Modu
         """Where submodules of ``name`` are looked for: the package's directory, or each portion of a namespace package."""
         if name not in places:
             above, _, last = name.rpartition(".")
-            portions = [f"{directory}/{last}" for directory in search(above)]
+            portions = [posixpath.join(directory, last) for directory in search(above)]
             winner = found.get(name)
             places[name] = portions if winner is None else [_directory(winner)] if winner.package else []
         return places[name]

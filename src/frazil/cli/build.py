@@ -73,8 +73,9 @@ def _command_to_run(path: Path) -> str:
     return shlex.quote(text if "/" in text else f"./{text}")
 
 
-def summarise(result: Result) -> None:
-    """Print what was built: size by part, time by step, glibc floor, how to run it."""
+def summarise(result: Result, last: tuple[str, str] | None = None) -> None:
+    """Print what was built: size by part, time by step, glibc floor, how to run it, or the ``last`` row instead of that."""
+    name, text = last or ("run it", _command_to_run(result.path))
     screen.line()
     screen.heading(f"{result.path}  {screen.size_text(result.size)}")
     parts = sorted(result.sizes.items(), key=lambda part: (-part[1], part[0]))
@@ -95,7 +96,7 @@ def summarise(result: Result) -> None:
             ("link", link),
             ("runs on", f"Linux x86-64, glibc {result.glibc.version} or later ({result.glibc.set_by} asks for it)"),
             ("time", f"{screen.time_text(sum(seconds for _, seconds in result.timings))}: {steps}"),
-            ("run it", (_command_to_run(result.path), "cyan")),
+            (name, (text, "cyan")),
         ]
     )
 

@@ -23,6 +23,7 @@ INTERRUPTED: Final = 130
 
 VERBS: Final = {
     "build": "Freeze an application into one executable.",
+    "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
     "inspect": "List what is inside an executable.",
     "doctor": "Say what this machine has for building, and what is missing.",

@@ -1,4 +1,4 @@
-"""The options that ``build`` and ``run`` share, and the plans that they ask for."""
+"""The options that ``build``, ``freeze`` and ``run`` share, and the plans that they ask for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from frazil.cache import ContentCache
+    from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
     from frazil.plan import Plan
 
@@ -22,6 +23,10 @@ _Function = TypeVar("_Function", bound="Callable[..., object]")
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 """Settings of every verb: ``-h`` asks for help too."""
+
+_MULTICALL = click.option(
+    "--multicall", is_flag=True, help="All console scripts of a project in one file, told apart by its name."
+)
 
 _DECORATORS = (
     click.option("--name", metavar="NAME", help="The program's name. Default: that of SOURCE."),
@@ -63,7 +68,7 @@ _DECORATORS = (
         help="Bytecode as with -O (1: no assert) or -OO (2: no docstrings either).",
     ),
     click.option("--no-source", is_flag=True, help="Bytecode only: smaller, but tracebacks show no lines."),
-    click.option("--multicall", is_flag=True, help="All console scripts of a project in one file, told apart by its name."),
+    _MULTICALL,
     click.option("--environment", is_flag=True, help="Let PYTHON* variables count in the executable."),
     click.option("--site", is_flag=True, help="Import site at start."),
     click.option(
@@ -103,6 +108,14 @@ def build_options(function: _Function) -> _Function:
     """Declare SOURCE's options on a command; it passes them to ``BuildOptions(source=..., **options)``."""
     for decorate in reversed(_DECORATORS):
         function = decorate(function)
+    return function
+
+
+def freeze_options(function: _Function) -> _Function:
+    """The same for a directory, which is one program; ``BuildOptions(source=..., multicall=False, **options)``."""
+    for decorate in reversed(_DECORATORS):
+        if decorate is not _MULTICALL:
+            function = decorate(function)
     return function
 
 
@@ -148,10 +161,9 @@ def _interpreter(python: str) -> Path:
     return path / "bin" / "python3" if path.is_dir() else path
 
 
-def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:
-    """The plans that the options ask for; FrazilError for what cannot be."""
+def source_options(options: BuildOptions) -> SourceOptions:
+    """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
-    from frazil.config.source import plans  # noqa: PLC0415 - see above
     from frazil.plan import InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
@@ -160,7 +172,7 @@ def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:
         import_site=options.site,
         self_exec_application=options.self_exec == "application",
     )
-    asked = SourceOptions(
+    return SourceOptions(
         source=options.source,
         name=options.name,
         venv=None if options.venv is None else Path(options.venv),
@@ -174,4 +186,10 @@ def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:
         with_source=not options.no_source,
         interpreter=interpreter,
     )
-    return plans(asked, distribution_of(options.python, options.sha256, cache), cache)
+
+
+def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:
+    """The plans that the options ask for; FrazilError for what cannot be."""
+    from frazil.config.source import plans  # noqa: PLC0415 - see above
+
+    return plans(source_options(options), distribution_of(options.python, options.sha256, cache), cache)

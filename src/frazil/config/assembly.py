@@ -40,6 +40,9 @@ class Draft:
     options: SourceOptions
     distribution: PythonDistribution
     cache: ContentCache
+    prefix: str = APPLICATION_DIRECTORY
+    """Where the application stands below the mount; empty for the mount itself."""
+    directories: tuple[str, ...] = ()
     resources: list[Resource] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     extra_paths: list[str] = field(default_factory=list)
@@ -52,7 +55,7 @@ class Draft:
 
     def search(self, root: Path, *, data: bool = False) -> ModuleSearch:
         """A search for modules of the application below ``root``."""
-        return ModuleSearch(root, self.parser, self.excluded, prefix=APPLICATION_DIRECTORY, data=data)
+        return ModuleSearch(root, self.parser, self.excluded, prefix=self.prefix, data=data)
 
     def add_application(self, search: ModuleSearch) -> dict[str, Use]:
         """Follow imports, ``--include`` among them, and add what is found; the modules wanted from elsewhere are returned."""
@@ -111,12 +114,12 @@ class Draft:
     def _warn(self, wanted: Mapping[str, Use], found: set[str]) -> None:
         known = {name.partition(".")[0] for name in found}
         missing: dict[str, Use] = {}
+        # Whether this Python comes with its tests is seen when they are collected.
+        known |= set(filter(TEST_MODULES.fullmatch, (name.partition(".")[0] for name in self.options.include)))
         for name, use in wanted.items():
             top = name.partition(".")[0]
             if top in known or top in self.distribution.stdlib_modules or use.optional:
                 continue
-            if use.where == "--include" and TEST_MODULES.fullmatch(top):
-                continue  # the builder knows whether this Python comes with them
             if use.where == "--include":
                 raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
             missing.setdefault(top, use)
@@ -131,8 +134,8 @@ class Draft:
             check_name(entry.name)
         collection = Collection(self.resources)
         classifier = classifier_of(self.parser)
-        collection.update(data_files(options.include_data, options.directory, classifier, self.warnings))
-        prefixes = (APPLICATION_DIRECTORY, site_prefix(self.distribution), *self.extra_paths)
+        collection.update(data_files(options.include_data, options.directory, self.prefix, classifier, self.warnings))
+        prefixes = (site_prefix(self.distribution), *self.extra_paths, self.prefix)
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
@@ -147,6 +150,8 @@ class Draft:
             exclude=options.exclude,
             with_source=options.with_source,
             interpreter=options.interpreter,
+            application=self.prefix,
+            directories=self.directories,
             extra_paths=tuple(self.extra_paths),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )

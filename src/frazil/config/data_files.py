@@ -6,7 +6,6 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from frazil.errors import SourceError, UsageError
-from frazil.plan import APPLICATION_DIRECTORY
 from frazil.resources.kinds import APPLICATION, DataFile
 from frazil.resources.scan import Tree, is_text
 
@@ -30,8 +29,11 @@ def split(text: str) -> tuple[str, str]:
     return source, clean + "/" if target.endswith("/") and clean != "." else clean
 
 
-def data_files(texts: tuple[str, ...], base: Path, classifier: Classifier, warnings: list[str]) -> list[Resource]:
-    """The files that ``texts`` name; a DEST that ends in a slash, or is ``.``, is a directory to put a file into."""
+def data_files(texts: tuple[str, ...], base: Path, prefix: str, classifier: Classifier, warnings: list[str]) -> list[Resource]:
+    """The files that ``texts`` name, below ``prefix``, where the application stands.
+
+    A DEST that ends in a slash, or is ``.``, is a directory to put a file into.
+    """
     found: list[Resource] = []
     for text in texts:
         source, target = split(text)
@@ -39,21 +41,21 @@ def data_files(texts: tuple[str, ...], base: Path, classifier: Classifier, warni
         if place.is_dir():
             tree = Tree(place)
             below = "" if target == "." else target.rstrip("/") + "/"
-            found += [_resource(file, below + inner, classifier) for inner, file in tree.files()]
+            found += [_resource(file, below + inner, prefix, classifier) for inner, file in tree.files()]
             warnings += tree.warnings
         elif place.is_file():
             into = target == "." or target.endswith("/")
             relative = posixpath.normpath(posixpath.join(target, place.name)) if into else target
-            found.append(_resource(place, relative, classifier))
+            found.append(_resource(place, relative, prefix, classifier))
         else:
             problem = "neither a file nor a directory" if place.exists() else "no such file or directory"
             raise SourceError(problem, where=place, remedy="It is named by --include-data; SRC is relative to where you are.")
     return found
 
 
-def _resource(file: Path, relative: str, classifier: Classifier) -> Resource:
+def _resource(file: Path, relative: str, prefix: str, classifier: Classifier) -> Resource:
     """Shared objects are libraries, whose own needs the builder looks after; all else is data, Python files too."""
-    made = classifier.resource(file, relative, APPLICATION_DIRECTORY, APPLICATION)
+    made = classifier.resource(file, relative, prefix, APPLICATION)
     if relative.endswith((".py", ".pyc")):
         return DataFile(file, made.path, APPLICATION)
     return made

@@ -35,7 +35,7 @@ class Exclusion:
         return known
 
     def apply(self, collection: Collection, prefixes: Sequence[str]) -> None:
-        """Remove what is excluded. ``prefixes`` are the ``sys.path`` entries below the mount."""
+        """Remove what is excluded. ``prefixes`` are the ``sys.path`` entries below the mount, inner ones first."""
         if not self._patterns:
             return
         before = _owners(collection)
@@ -63,8 +63,9 @@ def _dotted(resource: Resource, prefixes: Sequence[str]) -> str:
     if isinstance(resource, SourceModule | BytecodeModule | ExtensionModule):
         return resource.name
     for prefix in prefixes:
-        if resource.path.startswith(prefix + "/"):
-            parts = resource.path[len(prefix) + 1 :].split("/")[:-1]
+        below = f"{prefix}/" if prefix else ""
+        if resource.path.startswith(below):
+            parts = resource.path[len(below) :].split("/")[:-1]
             depth = next((index for index, part in enumerate(parts) if not part.isidentifier()), len(parts))
             return ".".join(parts[:depth])
     return ""

@@ -32,11 +32,13 @@ static PyObject *memfs_path(const icecube_node *node, size_t length)
     return PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)(sizeof MOUNT_PREFIX - 1 + length));
 }
 
-/* Whether a path entry names that directory. */
+/* Whether a path entry names that directory; the mount itself stands there without a slash. */
 static bool names_directory(const char *entry, Py_ssize_t length, const icecube_node *directory)
 {
     const size_t prefix = sizeof MOUNT_PREFIX - 1;
 
+    if (directory->path_length == 0)
+        return strcmp(entry, FRAZIL_MOUNT) == 0;
     return (size_t)length == prefix + directory->path_length && memcmp(entry, MOUNT_PREFIX, prefix) == 0
         && memcmp(entry + prefix, directory->path, directory->path_length) == 0;
 }
@@ -259,7 +261,7 @@ static void remember_roots(void)
     for (int i = 0; at && *at && i < ROOTS_AT_MOST; i++) {
         size_t length = strcspn(at, ":");
         if (length + sizeof MOUNT_PREFIX <= sizeof *roots)
-            snprintf(roots[i], sizeof *roots, MOUNT_PREFIX "%.*s", (int)length, at);
+            snprintf(roots[i], sizeof *roots, "%s%.*s", length ? MOUNT_PREFIX : FRAZIL_MOUNT, (int)length, at);
         else
             snprintf(roots[i], sizeof *roots, "?"); /* too long to shortcut: PathFinder searches */
         at += length + (at[length] == ':');

@@ -57,8 +57,11 @@ class Classifier:
     suffixes: tuple[str, ...]
 
     def resource(self, content: Path, relative: str, prefix: str, owner: str) -> Resource:
-        """The file ``content`` as what stands at ``relative`` below ``prefix``, a ``sys.path`` entry below the mount."""
-        path = f"{prefix}/{relative}"
+        """The file ``content`` as what stands at ``relative`` below ``prefix``, a ``sys.path`` entry below the mount.
+
+        The prefix is empty for the mount itself.
+        """
+        path = posixpath.join(prefix, relative)
         if relative.endswith(".py"):
             found = module_name(relative[:-3])
             if found is not None:
