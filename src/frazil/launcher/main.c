@@ -141,16 +141,21 @@ static int choose_mode(frazil_core *core)
 static void *load(const icecube_node *node)
 {
     char path[PATH_MAX];
+    icecube_node found;
     icecube_error error;
     void *loaded;
 
     snprintf(path, sizeof path, FRAZIL_MOUNT "/%.*s", (int)node->path_length, node->path);
     loaded = dlopen(path, RTLD_LAZY | RTLD_GLOBAL);
-    if (!loaded && icecube_verify(&image, node, &error) != ICECUBE_FOUND)
+    if (loaded)
+        return loaded;
+    error = (icecube_error){"the path index leaves it out", image.header.path_index_offset};
+    if (icecube_find(&image, node->path, node->path_length, &found, &error) != ICECUBE_FOUND
+        || icecube_verify(&image, node, &error) != ICECUBE_FOUND)
         say_damaged(path, &error);
-    else if (!loaded)
+    else
         fprintf(stderr, "%s: Python cannot be loaded: %s\n", message_name, dlerror());
-    return loaded;
+    return NULL;
 }
 
 static bool starts_with(const icecube_node *node, const char *start)
