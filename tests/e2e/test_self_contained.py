@@ -25,12 +25,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 # By name, written down here again: what glibc itself brings along.
 GLIBC = re.compile(r"(ld-linux-x86-64|libc|libm|libdl|libpthread|librt|libutil|libresolv|libanl|libmvec|libthread_db"
                    r"|libnss_\w+|libBrokenLocale)\.so\.\d")  # fmt: skip
-# What libc opens on its own account: its cache, itself, the locale, character sets and the time zone.
+# What libc opens on its own account: its cache, itself, the locale, character sets and the time zone; and what the allocator of
+# CPython 3.13 asks the kernel.
 LIBRARIES = r"(/usr)?/lib(64|/x86_64-linux-gnu)?"
 OF_LIBC = re.compile(
     rf"/etc/ld\.so\.(cache|preload)|{LIBRARIES}(/glibc-hwcaps/[^/]+)?/lib(c|m|dl|pthread|rt|util)\.so\.\d"
-    rf"|/usr/(lib|share)/locale/.*|{LIBRARIES}/(gconv|locale)/.*|/etc/localtime|/usr/share/zoneinfo/.*"
-    r"|/proc/(self|\d+)/.*|/dev/(null|urandom|random)|/sys/devices/system/cpu/.*"
+    rf"|/usr/(lib|share)/locale(-langpack)?/.*|{LIBRARIES}/(gconv|locale)/.*|/etc/localtime|/usr/share/zoneinfo/.*"
+    r"|/proc/(self|\d+|sys/vm/overcommit_memory)(/.*)?|/dev/(null|urandom|random)|/sys/devices/system/cpu/.*"
 )
 # What the program reads: OpenSSL's configuration, the certificates of the system, how names are resolved.
 OF_THE_PROGRAM = re.compile(r"/(etc|usr/lib|usr/local)/ssl(/.*)?|/etc/(resolv\.conf|nsswitch\.conf|hosts|host\.conf|gai\.conf"
