@@ -18,10 +18,20 @@ from frazil.builder.launcher import make_launcher
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
 from frazil.builder.runtime import runtime_resources
+from frazil.builder.sourceless import sourceless_imports
 from frazil.builder.stdlib import Library, imported, mentioned, select
 from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
-from frazil.resources.kinds import APPLICATION, RUNTIME, STANDARD_LIBRARY, DataFile, ExtensionModule, Link, SourceModule
+from frazil.resources.kinds import (
+    APPLICATION,
+    RUNTIME,
+    STANDARD_LIBRARY,
+    BytecodeModule,
+    DataFile,
+    ExtensionModule,
+    Link,
+    SourceModule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,6 +185,9 @@ def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[s
             names.update(imported(compiled[module.path].imports, lazily=module.owner != RUNTIME))
         elif isinstance(module, ExtensionModule):
             names.update(mentioned(module.content, library, host.cache))
+    compiled_only = [module for module in collection.modules() if isinstance(module, BytecodeModule)]
+    for imports in sourceless_imports(compiled_only, plan.distribution, host.cache).values():
+        names.update(imported(imports))
     own = {module.name for module in collection.modules() if module.directory == search_path(plan)[0]}
     return {name for name in names if name.partition(".")[0] not in own}
 

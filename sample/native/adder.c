@@ -1,0 +1,4 @@
+int add(int one, int other)
+{
+    return one + other;
+}
