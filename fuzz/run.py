@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, no package
-"""Builds the fuzz target of the C reader and runs it: ``python fuzz/run.py [--seconds N] [--keep DIR]``.
+"""Builds the fuzz targets of the C reader and runs them: ``python fuzz/run.py [TARGET] [--seconds N] [--keep DIR]``.
 
 Exit code 0 when nothing was found; otherwise the input that did it stands in DIR (by default ``build/fuzz``).
 """
@@ -20,6 +20,8 @@ FLAGS = (
     "-g", "-O1", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
     "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
 )  # fmt: skip
+TARGETS = {"icecube": ("icecube", "crc32"), "inflate": ("inflate",)}
+"""The parts of the launcher that each target is made of."""
 LONGEST = 16384
 """Bytes of the largest input."""
 
@@ -34,23 +36,30 @@ def clang() -> str:
     sys.exit("there is no clang here: install clang and its run-time library (Debian: clang libclang-rt-dev), or set CLANG")
 
 
+def fuzz(name: str, options: argparse.Namespace, work: Path, seeds: Path) -> int:
+    """Build one target and run it; its exit code."""
+    target = work / f"fuzz_{name}"
+    sources = [ROOT / f"fuzz/fuzz_{name}.c", *(LAUNCHER / f"{part}.c" for part in TARGETS[name])]
+    libraries = ["-lz"] if name == "inflate" else []
+    build: list[str | Path] = [clang(), *FLAGS, "-I", LAUNCHER, *sources, *libraries, "-o", target]
+    subprocess.run(build, check=True)
+    limits = [f"-max_len={LONGEST}", f"-max_total_time={options.seconds}", "-print_final_stats=1"]
+    run: list[str | Path] = [target, *limits, f"-artifact_prefix={options.keep}/", seeds / name]
+    return subprocess.run(run, check=False).returncode
+
+
 def main() -> int:
-    """Build, make the seeds, run."""
+    """Make the seeds, run each target."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60, help="how long to run")
+    parser.add_argument("target", nargs="?", choices=[*TARGETS], help="only this one")
+    parser.add_argument("--seconds", type=int, default=60, help="how long to run each")
     parser.add_argument("--keep", type=Path, default=ROOT / "build/fuzz", help="where inputs go that found something")
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="frazil-fuzz-") as name:
-        work = Path(name)
-        target, seeds = work / "fuzz_icecube", work / "seeds"
-        sources = [ROOT / "fuzz/fuzz_icecube.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c"]
-        command: list[str | Path] = [clang(), *FLAGS, "-I", LAUNCHER, *sources, "-o", target]
-        subprocess.run(command, check=True)
+        seeds = Path(name) / "seeds"
         subprocess.run([sys.executable, ROOT / "tests/icecube/corpus.py", "seeds", seeds], check=True)
-        limits = [f"-max_len={LONGEST}", f"-max_total_time={options.seconds}", "-print_final_stats=1"]
-        run: list[str | Path] = [target, *limits, f"-artifact_prefix={options.keep}/", seeds]
-        return subprocess.run(run, check=False).returncode
+        return max(fuzz(target, options, Path(name), seeds) for target in ([options.target] if options.target else TARGETS))
 
 
 if __name__ == "__main__":

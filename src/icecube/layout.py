@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 MAGIC: Final = b"\x89FRZICE\n"
 MAJOR: Final = 1
-MINOR: Final = 0
+MINOR: Final = 1
 
 BLOB_ALIGNMENT: Final = 16
 """Every blob starts on a multiple of this many bytes."""
@@ -24,6 +24,10 @@ MAX_PATH: Final = 4095
 """Longest path in bytes, without the terminating zero (Linux's PATH_MAX - 1)."""
 
 ENCODING_RAW: Final = 0
+ENCODING_DEFLATE: Final = 1
+"""RFC 1951, without a header. Regular files only."""
+DEFLATE_RATIO: Final = 1032
+"""Bytes that one stored byte can stand for at most: a match of 258 bytes takes two bits."""
 
 MODULE_PACKAGE: Final = 0x0001
 """The module is a package: it has a ``__path__``."""
@@ -48,7 +52,7 @@ class Field(NamedTuple):
 HEADER: Final = (
     Field("magic", "8s", "`89 46 52 5A 49 43 45 0A`"),
     Field("major", "H", "1; a reader refuses any other"),
-    Field("minor", "H", "0; a reader accepts a newer one and ignores what it does not know"),
+    Field("minor", "H", "1; a reader accepts any other and ignores what it does not know"),
     Field("header_size", "I", "bytes of this structure"),
     Field("image_size", "Q", "bytes of the whole image, this header included"),
     Field("flags", "I", "reserved: must be 0, a reader rejects any other"),
@@ -87,7 +91,7 @@ NODE: Final = (
     Field("mtime_ns", "q", "modification time, nanoseconds since 1970-01-01 UTC"),
     Field("data_crc", "I", "CRC-32 of the blob as stored; 0 for a directory"),
     Field("path_hash", "I", "CRC-32 of the path"),
-    Field("encoding", "H", "how the blob is stored: 0 raw; a reader rejects what it does not know"),
+    Field("encoding", "H", "how the blob is stored: 0 raw, 1 deflated; a reader rejects what it does not know"),
     Field("reserved", "H", "must be 0, a reader rejects any other"),
     Field("record_crc", "I", "CRC-32 of the record up to here, followed by the path"),
 )

@@ -10,7 +10,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from icecube import layout
+from icecube import encoding, layout
 from icecube.errors import IcecubeError, UnsupportedVersionError
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Node(NamedTuple):
     size: int
     mtime_ns: int
     data_crc: int
+    encoding: int
 
     @property
     def is_directory(self) -> bool:
@@ -173,14 +174,14 @@ class Image:
             msg = f"there is no node {index}"
             raise IcecubeError(msg)
         at = self.header.nodes_offset + index * _NODE.size
-        (path_offset, path_length, base, parent, mode, data_offset, stored, size, mtime, data_crc, _hash, encoding, reserved,
+        (path_offset, path_length, base, parent, mode, data_offset, stored, size, mtime, data_crc, _hash, encoded, reserved,
          record_crc) = _NODE.unpack_from(self._data, at)  # fmt: skip
         path = self._name(path_offset, path_length, self._data[at : at + _NODE.size - 4], record_crc, at)
-        if encoding != layout.ENCODING_RAW or reserved:
+        if encoded not in {layout.ENCODING_RAW, layout.ENCODING_DEFLATE} or reserved:
             msg = f"{path!r} is stored in an encoding that this reader does not know"
             raise IcecubeError(msg, at)
         text = path.decode("utf-8", "surrogateescape")
-        node = Node(index, text, parent, mode, data_offset, stored, size, mtime, data_crc)
+        node = Node(index, text, parent, mode, data_offset, stored, size, mtime, data_crc, encoded)
         if not _stands_in_tree(node, path, base):
             msg = f"{text!r} has no proper place in the tree"
             raise IcecubeError(msg, at)
@@ -194,11 +195,13 @@ class Image:
         if node.is_directory:
             count = self.header.node_count
             fits = node.data_offset <= count and node.stored_size <= count - node.data_offset
-            return fits and not (node.size or node.data_crc)
+            return fits and not (node.size or node.data_crc or node.encoding)
         end = self.header.image_size
         fits = self.header.data_offset <= node.data_offset <= end and node.stored_size <= end - node.data_offset
-        known = node.mode & layout.MODE_TYPE in {layout.MODE_FILE, layout.MODE_SYMLINK}
-        return fits and known and node.size == node.stored_size
+        kind = node.mode & layout.MODE_TYPE
+        if node.encoding == layout.ENCODING_RAW:
+            return fits and kind in {layout.MODE_FILE, layout.MODE_SYMLINK} and node.size == node.stored_size
+        return fits and kind == layout.MODE_FILE and 0 < node.size <= node.stored_size * layout.DEFLATE_RATIO
 
     def nodes(self) -> Iterator[Node]:
         """All nodes, the root first."""
@@ -267,8 +270,8 @@ class Image:
                     return record
         return None
 
-    def data(self, node: Node) -> memoryview:
-        """The content of a file, or the target of a link; its checksum is verified."""
+    def stored(self, node: Node) -> memoryview:
+        """A file or link as it is stored; its checksum is verified."""
         if node.is_directory:
             msg = f"{node.path!r} is a directory"
             raise IcecubeError(msg)
@@ -277,6 +280,17 @@ class Image:
             msg = f"the content of {node.path!r} is damaged: its checksum does not match"
             raise IcecubeError(msg, node.data_offset)
         return view
+
+    def data(self, node: Node) -> memoryview:
+        """The content of a file, or the target of a link; its checksum is verified."""
+        stored = self.stored(node)
+        if node.encoding == layout.ENCODING_RAW:
+            return stored
+        content = encoding.decode(node.encoding, stored, node.size)
+        if content is None:
+            msg = f"the content of {node.path!r} is damaged: it cannot be decoded"
+            raise IcecubeError(msg, node.data_offset)
+        return memoryview(content)
 
     def settings(self) -> dict[str, str]:
         """The settings, by name."""

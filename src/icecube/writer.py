@@ -23,6 +23,7 @@ class Entry:
     """One file or symbolic link of the image's tree.
 
     ``path`` is relative to the mount, with ``/`` between components. ``data`` is the content, or the target of a link.
+    With an ``encoding`` other than raw, ``data`` is in it (``icecube.encode`` makes it) and ``size`` is that of the content.
     ``permissions`` are the nine low bits of ``st_mode``; ``group`` places blobs: lower ones stand first in the image.
     """
 
@@ -33,6 +34,8 @@ class Entry:
     link: bool = False
     page_aligned: bool = False
     group: int = 1
+    encoding: int = layout.ENCODING_RAW
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class _Node:
     size: int
     mtime_ns: int
     data_crc: int
+    encoding: int = layout.ENCODING_RAW
 
 
 def _align(offset: int, alignment: int) -> int:
@@ -195,9 +199,24 @@ def write(
     for index, entry in sorted(files, key=lambda pair: (pair[1].page_aligned, pair[1].group, nodes[pair[0]].path)):
         node = nodes[index]
         node.data_offset = blobs.place(entry.data, page_aligned=entry.page_aligned)
-        node.stored_size = node.size = len(entry.data)
+        node.stored_size, node.size, node.encoding = len(entry.data), _size(entry), entry.encoding
         node.data_crc = zlib.crc32(entry.data)
     return _assemble(nodes, _sorted_modules(modules), _settings(settings or {}), blobs)
+
+
+def _size(entry: Entry) -> int:
+    """Bytes of the content; ValueError when the entry is not stored as it says."""
+    stored = len(entry.data)
+    size = stored if entry.size is None else entry.size
+    if entry.encoding == layout.ENCODING_RAW:
+        holds = size == stored
+    else:
+        known = entry.encoding == layout.ENCODING_DEFLATE and not (entry.link or entry.page_aligned)
+        holds = known and entry.size is not None and 0 < size <= stored * layout.DEFLATE_RATIO
+    if not holds:
+        msg = f"{entry.path!r} cannot have {size} bytes, stored as {stored} in encoding {entry.encoding}"
+        raise ValueError(msg)
+    return size
 
 
 def _sorted_modules(modules: Iterable[Module]) -> list[Module]:
@@ -249,7 +268,7 @@ def _pack_nodes(nodes: list[_Node], data_offset: int) -> bytes:
         where = node.data_offset if is_directory else data_offset + node.data_offset
         record = form.pack(
             position, len(node.path), node.base, node.parent, node.mode, where, node.stored_size, node.size,
-            node.mtime_ns, node.data_crc, zlib.crc32(node.path), layout.ENCODING_RAW, 0,
+            node.mtime_ns, node.data_crc, zlib.crc32(node.path), node.encoding, 0,
         )  # fmt: skip
         records += record + struct.pack("<I", zlib.crc32(node.path, zlib.crc32(record)))
         position += len(node.path)

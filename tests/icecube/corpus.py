@@ -1,8 +1,9 @@
-"""Makes damaged images of the golden ones, the same every time; and seeds for the fuzz target.
+"""Makes damaged images of the golden ones, the same every time; and seeds for the fuzz targets.
 
 ``python tests/icecube/corpus.py KIND FILE`` writes a batch: images one after the other, each behind its size as u64. KINDs:
 ``golden`` (whole), ``truncated`` (at every byte), ``flipped`` (every bit of the header, two of every other byte), ``forged``
-(the same, with checksums that hold again, as only malice makes them). ``seeds DIRECTORY`` writes a file for each golden image.
+(the same, with checksums that hold again, as only malice makes them). ``seeds DIRECTORY`` writes a file for each golden image
+and for each deflated file in them, in a directory for each fuzz target.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import icecube
 from icecube import layout
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ GOLDEN = Path(__file__).parent / "golden"
 HEADER = struct.calcsize(layout.struct_format(layout.HEADER))
 NODE = struct.calcsize(layout.struct_format(layout.NODE))
 MODULE = struct.calcsize(layout.struct_format(layout.MODULE))
+NODE_FIELDS = [field.name for field in layout.NODE]
+NODE_CRC = struct.calcsize(layout.struct_format(layout.NODE[: NODE_FIELDS.index("data_crc")]))
 HEADER_FIELDS = [field.name for field in layout.HEADER]
 
 
@@ -69,6 +73,14 @@ def _header(image: bytes | bytearray) -> dict[str, int]:
     return {name: value for name, value in zip(HEADER_FIELDS, values, strict=True) if isinstance(value, int)}
 
 
+def _forge_blob(image: bytearray, at: int) -> None:
+    """Make the checksum of a blob hold, in the record at that place."""
+    record = dict(zip(NODE_FIELDS, struct.unpack_from(layout.struct_format(layout.NODE), image, at), strict=True))
+    end = record["data_offset"] + record["stored_size"]
+    if record["mode"] & layout.MODE_TYPE != layout.MODE_DIRECTORY and end <= len(image):
+        struct.pack_into("<I", image, at + NODE_CRC, zlib.crc32(image[record["data_offset"] : end]))
+
+
 def _forge(image: bytearray, original: dict[str, int]) -> bytes:
     """Make the checksums of settings, records, blobs and header hold again, at the places where they stood."""
     settings = image[original["settings_offset"] :][: original["settings_size"]]
@@ -81,6 +93,8 @@ def _forge(image: bytearray, original: dict[str, int]) -> bytes:
         for at in range(start, start + count * size, size):
             offset, length = struct.unpack_from("<IH", image, at)
             name = image[names + offset :][:length]
+            if size == NODE:
+                _forge_blob(image, at)
             struct.pack_into("<I", image, at + size - 4, zlib.crc32(name, zlib.crc32(image[at : at + size - 4])))
     struct.pack_into("<I", image, HEADER - 4, zlib.crc32(image[: HEADER - 4]))
     return bytes(image)
@@ -97,9 +111,15 @@ def main() -> None:
     """Write what the command line asks for."""
     kind, target = sys.argv[1], Path(sys.argv[2])
     if kind == "seeds":
-        target.mkdir(parents=True, exist_ok=True)
-        for number, image in enumerate(golden()):
-            (target / f"golden-{number}").write_bytes(image)
+        (target / "icecube").mkdir(parents=True, exist_ok=True)
+        (target / "inflate").mkdir(exist_ok=True)
+        for number, data in enumerate(golden()):
+            (target / f"icecube/golden-{number}").write_bytes(data)
+            opened = icecube.Image(data)
+            for node in opened.nodes():
+                if node.encoding == layout.ENCODING_DEFLATE:
+                    seed = struct.pack("<H", node.size) + opened.stored(node)
+                    (target / f"inflate/golden-{number}-{node.index}").write_bytes(seed)
         return
     kinds = {"golden": golden, "truncated": truncated, "flipped": flipped, "forged": forged}
     with target.open("wb") as file:

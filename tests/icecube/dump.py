@@ -22,14 +22,16 @@ def _hex(text: str) -> str:
 
 
 def _node(image: icecube.Image, node: icecube.Node) -> Iterator[str]:
-    yield (f"node {node.index} {_hex(node.path)} {node.parent} {node.mode:o} {node.size} {node.mtime_ns} {node.data_crc:08x}")
+    numbers = f"{node.parent} {node.mode:o} {node.size} {node.mtime_ns} {node.data_crc:08x} {node.encoding}"
+    yield f"node {node.index} {_hex(node.path)} {numbers}"
     found = image.find(node.path)
     yield "absent" if found is None else f"found {found.index}"
     if node.is_directory:
         for child in image.children(node):
             yield f"child {child.index}"
     else:
-        yield f"blob {zlib.crc32(image.data(node)):08x}"
+        yield f"blob {zlib.crc32(image.stored(node)):08x}"
+        yield f"content {zlib.crc32(image.data(node)):08x}"
 
 
 def _module(image: icecube.Image, index: int) -> Iterator[str]:

@@ -48,7 +48,7 @@ def read_everything(data: bytes) -> None:
 
 def test_golden_images_are_whole(tmp_path: Path) -> None:
     found = list(images("golden", tmp_path))
-    assert len(found) == 3
+    assert len(found) == 4
     for data in found:
         icecube.Image(data).verify()
 

@@ -156,7 +156,7 @@ def test_a_full_index_is_searched_to_its_end() -> None:
 
 
 def test_another_major_version_is_refused() -> None:
-    with pytest.raises(UnsupportedVersionError, match=r"image format 2\.0, this reader knows 1"):
+    with pytest.raises(UnsupportedVersionError, match=rf"image format 2\.{layout.MINOR}, this reader knows 1"):
         icecube.Image(with_field("major", "H", 2))
 
 
@@ -215,7 +215,10 @@ def test_headers_that_do_not_hold(name: str, code: str, value: int, problem: str
         ("app/main.py", {"data_offset": 0}, "lies outside"),
         ("app/main.py", {"stored_size": 2**64 - 1, "size": 2**64 - 1}, "lies outside"),
         ("app/main.py", {"size": 5}, "lies outside"),
-        ("app/main.py", {"encoding": 1}, "encoding"),
+        ("app/main.py", {"encoding": 2}, "encoding"),
+        ("app/main.py", {"encoding": 1, "size": 0}, "lies outside"),
+        ("app/main.py", {"encoding": 1, "size": 2**64 - 1}, "lies outside"),
+        ("app", {"encoding": 1}, "lies outside"),
         ("app/main.py", {"reserved": 1}, "encoding"),
         ("app/main.py", {"mode": 0o060644}, "lies outside"),
         ("app/main.py", {"path_offset": 2**32 - 1}, "outside the name pool"),

@@ -48,6 +48,32 @@ PROGRAM = icecube.write(
     {"name": "hello", "python": "3.11", "link": "static", "empty": "", "entry": "1", "path": "app:lib/python3.11"},
 )
 
+# Streams as some zlib made them: what others make of the same content would be another image.
+FIXED_BLOCK = bytes.fromhex("2bc957484a55c82f52c8cb2f512801717420148a1800")
+STORED_AND_FIXED = bytes.fromhex(
+    "001100eeff73746f7265642061732069742069732c20000000ffff4bcc4b5128c948cd53485448cbac484d5148cac94fced65148c42a0e00"
+)
+LONG_CODES = bytes.fromhex(
+    "05c18101c3300cc3b0dbd636b125f2ff7b06fc9ef7fdbeef9c73cebdf7de7befcccccccccccceceeeeeeeeeeeeeeeeee6e92244992244992"
+    "2449922449d2b66ddbb66ddbb66ddbb66ddbb66ddbb66ddbb66d010000000000000000000000000000000000000000005055555555555555"
+    "55555555555555555555555555555555555555555555555555555555fd03"
+)
+REPETITIONS = bytes.fromhex(
+    "3590c10dc3300c03ff99c223c4922cdb03a54081a0ddff1788647e24241d69dfdfdfd5cef6ffb4f3b84bf7d29d3a4a2fea5ddaa696b25c06"
+    "9d8d729e748e99eb2c7037354b105394c52c394780928dd1439009a416a701f26e82af260ee232a56126b351b2ab96232d5e223e401d3b89"
+    "9b6e60513d369e3674157c8c1f0f"
+)
+STORED = icecube.write(
+    [
+        Entry("raw", b"raw"),
+        Entry("fixed", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE, size=38),
+        Entry("stored", STORED_AND_FIXED, encoding=layout.ENCODING_DEFLATE, size=63),
+        Entry("long", LONG_CODES, encoding=layout.ENCODING_DEFLATE, size=376),
+        Entry("repetitions", REPETITIONS, encoding=layout.ENCODING_DEFLATE, size=324),
+    ],
+    mtime_ns=MTIME,
+)
+
 
 def to_hex(image: bytes) -> str:
     """Lines of an offset and 16 bytes; what no line shows is zero; the last line is the size. ``corpus.py`` reads it."""
@@ -59,7 +85,7 @@ def to_hex(image: bytes) -> str:
     return "\n".join([*lines, f"{len(image):04x}", ""])
 
 
-@pytest.mark.parametrize(("name", "image"), [("smallest", SMALLEST), ("tree", TREE), ("program", PROGRAM)])
+@pytest.mark.parametrize(("name", "image"), [("smallest", SMALLEST), ("tree", TREE), ("program", PROGRAM), ("stored", STORED)])
 def test_golden_image(name: str, image: bytes) -> None:
     assert to_hex(image) == (GOLDEN / f"{name}.hex").read_text()
 
@@ -216,3 +242,49 @@ def test_what_was_written_is_read(files: dict[str, tuple[bytes, bool]], values: 
         assert node is not None
         assert (node.size, node.mtime_ns) == (len(data), mtime)
         assert node in image.children(image.node(node.parent))
+
+
+def test_encoded_files_read_as_their_content() -> None:
+    image = icecube.Image(STORED)
+    image.verify()
+    content = {node.path: bytes(image.data(node)) for node in image.nodes() if not node.is_directory}
+    numbers = [1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]
+    assert content == {
+        "raw": b"raw",
+        "fixed": b"to be or not to be, to be or not to be",
+        "stored": b"stored as it is, and then a fixed block, and then a fixed block",
+        "long": b"".join(bytes([65 + at]) * number for at, number in enumerate(numbers)),
+        "repetitions": b"".join(b"line %d of %d\n" % (n * n % 97, n**3 % 89) for n in range(24)),
+    }
+
+
+@given(st.binary(max_size=200), st.integers(1, 200))
+def test_encoding_saves_an_eighth_or_is_not_used(part: bytes, times: int) -> None:
+    data = part * times
+    encoding, stored = icecube.encode(data)
+    if encoding == layout.ENCODING_RAW:
+        assert stored == data
+    else:
+        assert 8 * (len(data) - len(stored)) >= len(data) > 0
+    image = icecube.Image(icecube.write([Entry("file", stored, encoding=encoding, size=len(data))]))
+    node = image.find("file")
+    assert node is not None
+    assert (node.size, node.stored_size, node.encoding) == (len(data), len(stored), encoding)
+    assert image.data(node) == data
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry("a", b"raw", size=4),
+        Entry("a", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE),
+        Entry("a", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE, size=0),
+        Entry("a", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE, size=len(FIXED_BLOCK) * layout.DEFLATE_RATIO + 1),
+        Entry("a", FIXED_BLOCK, encoding=2, size=38),
+        Entry("a", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE, size=38, link=True),
+        Entry("a", FIXED_BLOCK, encoding=layout.ENCODING_DEFLATE, size=38, page_aligned=True),
+    ],
+)
+def test_writer_refuses_what_readers_would(entry: Entry) -> None:
+    with pytest.raises(ValueError, match="cannot have"):
+        icecube.write([entry])

@@ -19,7 +19,7 @@ FLAGS: list[str | Path] = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-We
 def dump_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C reader's dump program, under the sanitizers."""
     program = tmp_path_factory.mktemp("c") / "icecube_dump"
-    sources = [ROOT / "tests/launcher/c/icecube_dump.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c"]
+    sources = [ROOT / "tests/launcher/c/icecube_dump.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c", LAUNCHER / "inflate.c"]
     subprocess.run(["cc", *SANITIZE, *FLAGS, *sources, "-o", program], check=True)
     return program
 

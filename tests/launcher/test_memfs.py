@@ -32,7 +32,7 @@ def sources() -> list[Path]:
     own = [*LAUNCHER.glob("memfs*.c"), *LAUNCHER.glob("libc_*.c")]
     # libc_thread.c belongs to the loading of native code.
     own = sorted(path for path in own if path.name != "libc_thread.c")
-    return [*own, LAUNCHER / "crc32.c", LAUNCHER / "icecube.c"]
+    return [*own, LAUNCHER / "crc32.c", LAUNCHER / "icecube.c", LAUNCHER / "inflate.c"]
 
 
 def compile_c(output: Path, *arguments: str | Path) -> Path:

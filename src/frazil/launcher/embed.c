@@ -46,7 +46,8 @@ static bool freeze(const frazil_core *core, const char *name, struct _frozen *en
         core->damaged(name, &error);
         return false;
     }
-    if (!code.data || code.stored_size <= ICECUBE_PYC_HEADER_SIZE || code.stored_size > INT_MAX)
+    if (!code.data || code.encoding != ICECUBE_ENCODING_RAW || code.stored_size <= ICECUBE_PYC_HEADER_SIZE
+        || code.stored_size > INT_MAX)
         return true;
     entry->name = name;
     entry->code = code.data + ICECUBE_PYC_HEADER_SIZE;

@@ -174,7 +174,7 @@ static int resolve_script(start *of, const char *path, const frazil_content *con
         of->words[of->count++] = argument;
     of->words[of->count++] = of->script_path;
 
-    if (content->in_image && strcmp(program, interpreter) == 0) {
+    if (content->unchanged && strcmp(program, interpreter) == 0) {
         of->path = is_gone(executable) ? RUNNING : executable;
         return frazil_memfs_realpath(path, of->script_path, sizeof of->script_path);
     }

@@ -123,11 +123,16 @@ static bool content_fits(const icecube_header_record *h, const icecube_node_reco
     switch (record->mode & ICECUBE_MODE_TYPE) {
     case ICECUBE_MODE_DIRECTORY:
         return record->data_offset <= h->node_count && record->stored_size <= h->node_count - record->data_offset
-            && record->size == 0 && record->data_crc == 0;
+            && record->size == 0 && record->data_crc == 0 && record->encoding == ICECUBE_ENCODING_RAW;
     case ICECUBE_MODE_FILE:
     case ICECUBE_MODE_SYMLINK:
-        return record->data_offset >= h->data_offset && record->data_offset <= h->image_size
-            && record->stored_size <= h->image_size - record->data_offset && record->size == record->stored_size;
+        if (record->data_offset < h->data_offset || record->data_offset > h->image_size
+            || record->stored_size > h->image_size - record->data_offset)
+            return false;
+        if (record->encoding == ICECUBE_ENCODING_RAW)
+            return record->size == record->stored_size;
+        return (record->mode & ICECUBE_MODE_TYPE) == ICECUBE_MODE_FILE && record->size > 0
+            && (record->size - 1) / ICECUBE_DEFLATE_RATIO < record->stored_size;
     default:
         return false;
     }
@@ -146,7 +151,7 @@ icecube_status icecube_node_at(const icecube *image, uint32_t index, icecube_nod
         image, image->base + at, sizeof record, record.record_crc, record.path_offset, record.path_length, error);
     if (!node->path)
         return ICECUBE_DAMAGED;
-    if (record.encoding != ICECUBE_ENCODING_RAW || record.reserved != 0)
+    if ((record.encoding != ICECUBE_ENCODING_RAW && record.encoding != ICECUBE_ENCODING_DEFLATE) || record.reserved != 0)
         return damaged(error, "a file is stored in an encoding that this program does not know", at);
     if (!stands_in_tree(&record, index, node->path))
         return damaged(error, "a file has no proper place in the tree", at);
@@ -161,6 +166,7 @@ icecube_status icecube_node_at(const icecube *image, uint32_t index, icecube_nod
     node->mtime_ns = record.mtime_ns;
     node->size = record.size;
     node->data_crc = record.data_crc;
+    node->encoding = record.encoding;
     node->first_child = node->child_count = 0;
     node->data = NULL;
     node->stored_size = 0;

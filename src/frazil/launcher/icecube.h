@@ -42,6 +42,7 @@ typedef struct icecube_node {
     const uint8_t *data; /* file, link: as stored; the checksum has not been verified */
     uint64_t stored_size;
     uint32_t data_crc;
+    uint32_t encoding; /* file: how data holds the content; the decoder for ICECUBE_ENCODING_DEFLATE is in inflate.h */
 } icecube_node;
 
 typedef struct icecube_module {

@@ -25,7 +25,8 @@ bool frazil_memfs_owns(const char *path);
 typedef struct frazil_content {
     const uint8_t *data; /* mapped; valid until frazil_content_release */
     size_t size;
-    bool in_image; /* data points into the image and its checksum was verified */
+    bool unchanged; /* since the program started: another start of this executable has the same file */
+    bool in_image; /* unchanged, and data points into the image; its checksum was verified */
     uint32_t crc; /* in_image: the image's CRC-32 of the content */
     void *mapping; /* private */
 } frazil_content;

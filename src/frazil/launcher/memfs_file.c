@@ -10,6 +10,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "inflate.h"
 #include "memfs_fd.h"
 #include "memfs_kernel.h"
 #include "memfs_reopen.h"
@@ -177,9 +178,29 @@ static int image_data(frazil_node *node, icecube_node *record)
     return 0;
 }
 
+/* What the image holds, as the program is to see it: in the image itself, or decoded into memory of its own. */
+static int decoded(const icecube_node *record, frazil_content *content)
+{
+    *content = (frazil_content){.data = record->data, .size = record->size, .unchanged = true};
+    if (record->encoding == ICECUBE_ENCODING_RAW) {
+        content->in_image = true;
+        content->crc = record->data_crc;
+        return 0;
+    }
+    long at = frazil_kernel(SYS_mmap, 0, record->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at < 0 && at > -4096)
+        return (int)at;
+    content->data = content->mapping = (void *)at;
+    if (frazil_inflate(record->data, record->stored_size, content->mapping, record->size))
+        return 0;
+    frazil_content_release(content);
+    return -EIO;
+}
+
 static int fill(frazil_node *node, int fd)
 {
     frazil_file *file = &node->file;
+    frazil_content content;
     icecube_node record;
     int error = 0;
 
@@ -187,8 +208,10 @@ static int fill(frazil_node *node, int fd)
         error = copy_all(file->backing, fd);
     else if (node->image == ICECUBE_NO_NODE)
         error = write_all(fd, file->heap, file->size);
-    else if ((error = image_data(node, &record)) == 0)
-        error = write_all(fd, (const char *)record.data, record.stored_size);
+    else if ((error = image_data(node, &record)) == 0 && (error = decoded(&record, &content)) == 0) {
+        error = write_all(fd, (const char *)content.data, content.size);
+        frazil_content_release(&content);
+    }
     return error;
 }
 
@@ -420,8 +443,7 @@ int frazil_file_own(frazil_node *node)
         return back(node);
     if (node->file.backing < 0) {
         int error = image_data(node, &record);
-        if (error == 0 && !frazil_file_has_room(record.stored_size)
-            && frazil_file_room(record.stored_size) < record.stored_size)
+        if (error == 0 && !frazil_file_has_room(record.size) && frazil_file_room(record.size) < record.size)
             error = -ENOSPC;
         if (error != 0)
             return error;
@@ -553,10 +575,7 @@ int frazil_file_content(frazil_node *node, frazil_content *content)
 
     if (node->image != ICECUBE_NO_NODE) {
         int error = image_data(node, &record);
-        if (error != 0)
-            return error;
-        *content = (frazil_content){.data = record.data, .size = record.stored_size, .in_image = true, .crc = record.data_crc};
-        return 0;
+        return error != 0 ? error : decoded(&record, content);
     }
     struct stat status;
     int fd = frazil_is_guest() && node->file.backing < 0 ? filled_memfd(node, 0) : -1;

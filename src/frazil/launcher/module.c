@@ -173,7 +173,7 @@ static PyObject *load_code(PyObject *self, PyObject *argument)
         return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
     if (icecube_node_at(core->image, (uint32_t)number, &node, &error) != ICECUBE_FOUND)
         return damaged(PyExc_ImportError, "a module's code", &error);
-    if (!node.data || node.stored_size <= ICECUBE_PYC_HEADER_SIZE)
+    if (!node.data || node.encoding != ICECUBE_ENCODING_RAW || node.stored_size <= ICECUBE_PYC_HEADER_SIZE)
         return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
     if (icecube_verify(core->image, &node, &error) != ICECUBE_FOUND) {
         char path[256];

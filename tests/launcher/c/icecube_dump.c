@@ -10,6 +10,7 @@
 
 #include "crc32.h"
 #include "icecube.h"
+#include "inflate.h"
 
 static void print_hex(const char *text, size_t length)
 {
@@ -28,6 +29,26 @@ static void print_found(icecube_status status, uint32_t index)
         puts("absent");
 }
 
+static icecube_status dump_content(const icecube_node *node, icecube_error *error)
+{
+    icecube_status status = ICECUBE_FOUND;
+    uint8_t *content;
+
+    if (node->encoding == ICECUBE_ENCODING_RAW) {
+        printf("content %08" PRIx32 "\n", frazil_crc32(0, node->data, node->size));
+        return status;
+    }
+    content = malloc(node->size);
+    if (!content || !frazil_inflate(node->data, node->stored_size, content, node->size)) {
+        *error = (icecube_error){"the content of a file cannot be decoded", 0};
+        status = ICECUBE_DAMAGED;
+    } else {
+        printf("content %08" PRIx32 "\n", frazil_crc32(0, content, node->size));
+    }
+    free(content);
+    return status;
+}
+
 static icecube_status dump_node(const icecube *image, uint32_t index, icecube_error *error)
 {
     icecube_node node, other;
@@ -37,8 +58,8 @@ static icecube_status dump_node(const icecube *image, uint32_t index, icecube_er
         return status;
     printf("node %" PRIu32, node.index);
     print_hex(node.path, node.path_length);
-    printf(" %" PRIu32 " %" PRIo32 " %" PRIu64 " %" PRId64 " %08" PRIx32 "\n", node.parent, node.mode, node.size, node.mtime_ns,
-        node.data_crc);
+    printf(" %" PRIu32 " %" PRIo32 " %" PRIu64 " %" PRId64 " %08" PRIx32 " %" PRIu32 "\n", node.parent, node.mode, node.size,
+        node.mtime_ns, node.data_crc, node.encoding);
     status = icecube_find(image, node.path, node.path_length, &other, error);
     if (status == ICECUBE_DAMAGED)
         return status;
@@ -50,9 +71,10 @@ static icecube_status dump_node(const icecube *image, uint32_t index, icecube_er
         printf("child %" PRIu32 "\n", other.index);
     }
     status = icecube_verify(image, &node, error);
-    if (status == ICECUBE_FOUND && node.data)
-        printf("blob %08" PRIx32 "\n", frazil_crc32_portable(0, node.data, node.stored_size));
-    return status;
+    if (status != ICECUBE_FOUND || !node.data)
+        return status;
+    printf("blob %08" PRIx32 "\n", frazil_crc32_portable(0, node.data, node.stored_size));
+    return dump_content(&node, error);
 }
 
 static icecube_status dump_module(const icecube *image, uint32_t index, icecube_error *error)
