@@ -113,7 +113,8 @@ class Compiler:
         missing: deque[_Job] = deque()
         for module in modules:
             source = read_content(module.content)
-            key = digest(self._base, module.name, str(module.package), module.path, source)
+            level = () if module.optimize is None else (f"-O{module.optimize}",)
+            key = digest(self._base, module.name, str(module.package), module.path, source, *level)
             done = _restored(self._cache.read(_KIND, key), source)
             if done is None:
                 missing.append(_Job(module, source, key))
@@ -173,7 +174,13 @@ class _Worker:
     def ask(self, job: _Job) -> bytes:
         """The answer to a job. Raises DistributionError when the interpreter dies of it."""
         module = job.module
-        head = {"name": module.name, "package": module.package, "filename": MOUNT + module.path, "size": len(job.source)}
+        head = {
+            "name": module.name,
+            "package": module.package,
+            "filename": MOUNT + module.path,
+            "size": len(job.source),
+            "optimize": module.optimize,
+        }
         try:
             jobs, answers = _open(self._process.stdin), _open(self._process.stdout)
             jobs.write(json.dumps(head).encode() + b"\n" + job.source)

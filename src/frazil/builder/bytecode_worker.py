@@ -3,7 +3,8 @@
 Run as a script by ``bytecode.py`` with the target interpreter (3.11 and later, standard library only); its argument is the
 optimization level. Standard input carries jobs, standard output answers, one for each, in order:
 
-- a job is a line of JSON, ``{"name", "package", "filename", "size"}``, then ``size`` bytes of source;
+- a job is a line of JSON, ``{"name", "package", "filename", "size", "optimize"}``, then ``size`` bytes of source; the level is
+  null for that of the argument;
 - an answer is a line of JSON, ``{"imports", "warnings", "error", "size"}``, then ``size`` bytes of ``.pyc`` file.
 
 Bytes must not depend on what was compiled before (cpython#78274, cpython#129724). Marshal writes a reference flag for objects
@@ -311,7 +312,8 @@ def main(jobs: BinaryIO, answers: BinaryIO, optimize: int) -> None:
     gc.disable()  # trees have no cycles, and there are many small objects
     while line := jobs.readline():
         job: dict[str, object] = json.loads(line)
-        answers.write(answer(job, jobs.read(int(str(job["size"]))), optimize))
+        level = job.get("optimize")
+        answers.write(answer(job, jobs.read(int(str(job["size"]))), optimize if level is None else int(str(level))))
         answers.flush()
 
 

@@ -144,7 +144,7 @@ class _Arrangement:
     def _add_source(self, module: SourceModule, compiled: Compiled) -> None:
         if compiled.error is not None or self._has_source(module):
             self._place(module, module.path, compiled.source, group=_FILE_GROUP)
-        if compiled.error is None:
+        if compiled.error is None and not module.as_source:
             self._place(module, self._code_path(module), compiled.pyc, group=_code_group(module.name))
 
     def _place(
@@ -166,7 +166,7 @@ class _Arrangement:
         self.sizes[owner.owner] += len(data)
 
     def _has_source(self, module: SourceModule) -> bool:
-        return self.plan.with_source or "/" in module.name  # console scripts: there is nothing to hide in them
+        return self.plan.with_source or module.as_source or "/" in module.name  # scripts of ours
 
     def _code_path(self, module: SourceModule) -> str:
         """Where CPython looks for a module's bytecode (PEP 3147, PEP 488)."""
@@ -183,8 +183,8 @@ class _Arrangement:
         file = module.path
         if isinstance(module, SourceModule):
             compiled = self.compiled.get(module.path)
-            if compiled is None or compiled.error is not None:
-                return False
+            if compiled is None or compiled.error is not None or module.as_source:
+                return False  # left to the path finder
             code = self._code_path(module)
             file = module.path if self._has_source(module) else code
         elif isinstance(module, BytecodeModule):

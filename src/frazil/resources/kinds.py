@@ -29,6 +29,10 @@ class SourceModule:
     path: str
     directory: str
     owner: str
+    optimize: int | None = None
+    """The optimization level of its bytecode; None for that of the plan."""
+    as_source: bool = False
+    """Whether it goes in without bytecode, to be compiled when it is imported."""
 
 
 @dataclass(frozen=True, slots=True)
