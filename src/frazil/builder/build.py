@@ -47,6 +47,9 @@ _EPOCH: Final = 1_577_836_800
 _LAST_STEPS: Final = {Form.EXECUTABLE: "executable", Form.ASSEMBLER: "assembler source", Form.OBJECT: "object"}
 
 
+_MODULE_SUFFIXES: Final = (".py", ".pyc", ".so")
+
+
 def build(plan: Plan, host: Host) -> Result:
     """Write the executable that ``plan`` describes to ``host.output``, or its image in the form that the host wants.
 
@@ -163,17 +166,23 @@ def _require_valid(collection: Collection, compiled: Mapping[str, Compiled]) -> 
 
 def _require_apart(collection: Collection) -> None:
     """Raise SourceError when a file of the application would take the place of one of Python's, or of the run-time's."""
+    theirs_by_place = {_import_place(one): one for one in collection.modules() if one.owner in {STANDARD_LIBRARY, RUNTIME}}
     pairs: list[tuple[Resource, Resource]] = list(collection.conflicts)
-    by_name: dict[tuple[str, str], Module] = {}
-    for module in collection.modules():
-        other = by_name.setdefault((module.directory, module.name), module)
-        pairs += [(other, module), (module, other)]
+    modules = [one for one in collection if one.path.endswith(_MODULE_SUFFIXES)]
+    pairs += [(one, theirs_by_place[_import_place(one)]) for one in modules if _import_place(one) in theirs_by_place]
     for mine, theirs in pairs:
         if mine.owner == APPLICATION and theirs.owner in {STANDARD_LIBRARY, RUNTIME}:
             where = mine.path if isinstance(mine, Link) or not isinstance(mine.content, Path) else mine.content
             what = "the run-time's" if theirs.owner == RUNTIME else "Python's"
             problem = f"would stand at /memfs:/{mine.path}, in the place of {what} own /memfs:/{theirs.path}"
             raise SourceError(problem, where=where, remedy="Put it elsewhere, or leave it out.")
+
+
+def _import_place(resource: Resource) -> str:
+    """The same for all files that an import would take for one module: ``x.py``, ``x.pyc``, ``x.so``, ``x/__init__.py``."""
+    directory, _, file = resource.path.rpartition("/")
+    stem = file.partition(".")[0]
+    return directory if stem == "__init__" else f"{directory}/{stem}"
 
 
 def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
