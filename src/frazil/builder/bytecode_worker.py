@@ -228,7 +228,8 @@ class Finder:
             function = _dotted(node.func).rpartition(".")[2]
             if function == "breakpoint" and isinstance(node.func, ast.Name):
                 self._add("pdb", (), node.lineno, GUARDED | LAZY)
-            elif function == "invalidate_caches":  # importlib's own finder asks the finder of metadata to do so too
+            elif _dotted(node.func) in {"importlib.invalidate_caches", "invalidate_caches"}:
+                # PathFinder asks the finder of metadata to do so too.
                 self._add("importlib.metadata", (), node.lineno, GUARDED | LAZY)
             elif function in {"import_module", "__import__"} and node.args:
                 self._call(node, function)
