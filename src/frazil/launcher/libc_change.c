@@ -87,7 +87,7 @@ FRAZIL_EXPORT int symlinkat(const char *target, int directory, const char *path)
 {
     if (target != NULL && frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_symlink(target, directory, path));
-    if (target != NULL && (target[0] == '/' || target[0] == 'm') && frazil_starts_in_memfs_slow(target))
+    if (target != NULL && (target[0] == '/' || target[0] == 'm') && frazil_starts_in_memfs_slow(AT_FDCWD, target))
         __atomic_store_n(&frazil_links_lead_in, true, __ATOMIC_RELAXED);
     return (int)FRAZIL_LIBC(SYS_symlinkat, target, directory, path);
 }

@@ -15,6 +15,7 @@
 #include "memfs_fd.h"
 #include "memfs_file.h"
 #include "memfs_kernel.h"
+#include "memfs_pipe.h"
 
 /* The program cannot close what is not its own: memfs's descriptors would look open to nobody. */
 FRAZIL_SLOW static long close_ours(int fd)
@@ -78,6 +79,8 @@ FRAZIL_SLOW static long dup_over(int fd, int to, int flags)
     bool guest = frazil_is_guest();
     if (!guest && frazil_fd_is_internal(to)) { /* the program wants this very number */
         int error = frazil_file_yield(to);
+        if (error == -EBUSY)
+            error = frazil_pipe_yield(to);
         if (error != 0) {
             frazil_unlock();
             return error;
@@ -246,7 +249,7 @@ static bool is_placeholder(int fd)
         return false;
     frazil_lock();
     frazil_node *node = frazil_fd_node(fd);
-    bool placeholder = node != NULL && !S_ISREG(node->mode);
+    bool placeholder = node != NULL && (S_ISDIR(node->mode) || S_ISLNK(node->mode));
     frazil_unlock();
     return placeholder;
 }

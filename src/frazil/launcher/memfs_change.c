@@ -14,6 +14,7 @@
 #include "memfs_fd.h"
 #include "memfs_file.h"
 #include "memfs_kernel.h"
+#include "memfs_pipe.h"
 
 /* The file mode creation mask can only be asked for by setting it; umask() keeps this copy true. */
 static int known_umask = -1;
@@ -126,10 +127,12 @@ int frazil_call_mknod(int directory, const char *path, mode_t mode, dev_t device
 
     frazil_lock();
     int error = walk_to_new(&walk, directory, path, false);
-    if (error == 0 && type != S_IFREG)
-        error = -EPERM; /* there would be no kernel object behind it */
+    if (error == 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
+        error = -EPERM; /* there would be no device behind it */
     if (error == 0)
         error = frazil_make(&walk, type | (mode & 07777 & ~frazil_umask()), NULL, &node);
+    if (error == 0 && type == S_IFIFO && (error = frazil_pipe_make(node)) != 0)
+        frazil_unmake(&walk, node);
     frazil_unlock();
     return error == FRAZIL_REAL ? (int)frazil_kernel(SYS_mknodat, walk.directory, walk.text, mode, device) : error;
 }

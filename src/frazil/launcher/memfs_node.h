@@ -1,4 +1,4 @@
-/* Nodes of memfs: files, directories and symbolic links, and the tree that they form.
+/* Nodes of memfs: files, directories, symbolic links, named pipes and the names of sockets, and the tree that they form.
  *
  * A node that came from the image has a copy of its metadata here, made when a path first reached it; its content and its
  * children stay in the image until they change. All functions expect frazil_memfs_lock to be held. Functions that can fail
@@ -16,6 +16,7 @@
 
 typedef struct frazil_node frazil_node;
 typedef struct frazil_entry frazil_entry;
+typedef struct frazil_xattr frazil_xattr; /* memfs_xattr.h */
 
 /* A name in a directory. */
 struct frazil_entry {
@@ -65,6 +66,11 @@ typedef struct frazil_link {
     bool allocated;
 } frazil_link;
 
+typedef struct frazil_pipe {
+    int kept; /* memfs_pipe.c */
+    frazil_node *next;
+} frazil_pipe;
+
 struct frazil_node {
     uint64_t number; /* st_ino */
     uint32_t image; /* record that still holds the content (file, link) or children (directory), or ICECUBE_NO_NODE */
@@ -73,10 +79,12 @@ struct frazil_node {
     uint32_t links; /* entries that name it (files, links); 1 or 0 for a directory */
     uint32_t holds; /* everything else that needs it: descriptors, children, the current directory */
     struct timespec atime, mtime, ctime; /* atime and mtime of a file with a memfd are the memfd's */
+    frazil_xattr *attributes;
     union {
         frazil_directory directory;
         frazil_file file;
         frazil_link link;
+        frazil_pipe pipe;
     };
 };
 

@@ -10,6 +10,7 @@
 #include "memfs_fd.h"
 #include "memfs_file.h"
 #include "memfs_kernel.h"
+#include "memfs_pipe.h"
 #include "memfs_walk.h"
 
 /* A descriptor that stands for a directory (the kernel's root directory: reading it fails as it should), or for a link. */
@@ -25,6 +26,15 @@ static int open_placeholder(const frazil_node *node, int flags)
     return (int)fd;
 }
 
+static int open_content(frazil_node *node, int flags, bool guest)
+{
+    if (S_ISREG(node->mode))
+        return frazil_file_open(node, flags, guest);
+    if (S_ISSOCK(node->mode) && !(flags & O_PATH))
+        return -ENXIO;
+    return S_ISFIFO(node->mode) && !(flags & O_PATH) ? frazil_pipe_open(node, flags, guest) : open_placeholder(node, flags);
+}
+
 static int wanted_access(int flags)
 {
     static const int masks[] = {R_OK, W_OK, R_OK | W_OK, R_OK | W_OK};
@@ -36,6 +46,8 @@ static int wanted_access(int flags)
 
 static int open_node(frazil_node *node, int flags, bool created)
 {
+    if (S_ISFIFO(node->mode) || S_ISSOCK(node->mode))
+        flags &= ~O_TRUNC;
     if (S_ISLNK(node->mode)) {
         if (!(flags & O_PATH) || (flags & O_DIRECTORY))
             return flags & O_DIRECTORY ? -ENOTDIR : -ELOOP;
@@ -52,7 +64,7 @@ static int open_node(frazil_node *node, int flags, bool created)
     }
     frazil_node_hold(node); /* making room may let go of others */
     bool guest = frazil_is_guest();
-    int fd = S_ISREG(node->mode) ? frazil_file_open(node, flags, guest) : open_placeholder(node, flags);
+    int fd = open_content(node, flags, guest);
     if (fd >= 0 && !guest)
         fd = frazil_fd_enter(fd, node);
     frazil_node_release(node);
@@ -92,7 +104,7 @@ static int open_nameless(frazil_node *directory, int flags, mode_t mode)
     return fd;
 }
 
-static int open_locked(frazil_walk *walk, int directory, const char *path, int flags, mode_t mode)
+static int open_locked(frazil_walk *walk, int directory, const char *path, int flags, mode_t mode, bool *is_pipe)
 {
     bool nameless = (flags & O_TMPFILE) == O_TMPFILE, creates = (flags & O_CREAT) && !(flags & O_PATH);
     bool follows = !(flags & O_NOFOLLOW) && !(creates && (flags & O_EXCL));
@@ -113,17 +125,36 @@ static int open_locked(frazil_walk *walk, int directory, const char *path, int f
         return open_nameless(walk->node, flags, mode);
     if (creates && (flags & O_EXCL))
         return -EEXIST;
+    *is_pipe = S_ISFIFO(walk->node->mode);
     return open_node(walk->node, creates ? flags : flags & ~O_CREAT, false);
+}
+
+/* Wait for the other end, now that the lock is free. */
+static int opened_pipe(int fd, int flags)
+{
+    int error = frazil_pipe_wait(fd, flags);
+
+    if (error < 0) {
+        frazil_lock();
+        frazil_node *node = frazil_is_guest() ? NULL : frazil_fd_take(fd);
+        frazil_kernel(SYS_close, fd);
+        frazil_fd_release(node);
+        frazil_unlock();
+    }
+    return error;
 }
 
 int frazil_call_open(int directory, const char *path, int flags, mode_t mode)
 {
     frazil_walk walk;
+    bool is_pipe = false;
 
     if (flags & O_PATH) /* the kernel ignores the others */
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     frazil_lock();
-    int result = open_locked(&walk, directory, path, flags, mode);
+    int result = open_locked(&walk, directory, path, flags, mode, &is_pipe);
     frazil_unlock();
+    if (result >= 0 && is_pipe && !(flags & O_PATH))
+        return opened_pipe(result, flags);
     return result == FRAZIL_REAL ? (int)frazil_kernel(SYS_openat, walk.directory, walk.text, flags, mode) : result;
 }

@@ -30,7 +30,7 @@ static void fd_path(char path[32], const char **number, int fd)
 
 /* A new description of the memfd. The directory of descriptors is kept open, for it is found slowly; not for a child of vfork,
  * whose descriptors are others. */
-static int reopen_by_proc(int fd, int flags, bool guest)
+int frazil_reopen_fd(int fd, int flags, bool guest)
 {
     char path[32];
     const char *number;
@@ -92,7 +92,7 @@ int frazil_reopen(frazil_node *node, int flags, bool guest)
 
     if (fd >= 0 || fd == -EMFILE || fd == -ENFILE)
         return fd;
-    return reopen_by_proc(node->file.backing, flags, guest);
+    return frazil_reopen_fd(node->file.backing, flags, guest);
 }
 
 bool frazil_reopen_yield(int fd)

@@ -10,6 +10,9 @@
  * that there is no way here. `guest`: frazil_is_guest. */
 int frazil_reopen(frazil_node *node, int flags, bool guest);
 
+/* The same for any descriptor, through /proc. */
+int frazil_reopen_fd(int fd, int flags, bool guest);
+
 /* Close what is kept for that. */
 void frazil_reopen_forget(void);
 

@@ -13,6 +13,8 @@
 #include "memfs.h"
 #include "memfs_file.h"
 #include "memfs_kernel.h"
+#include "memfs_pipe.h"
+#include "memfs_xattr.h"
 
 #define UNCOUNTED UINT32_MAX
 #define NODE_BYTES 512u /* about what a node and its name take */
@@ -156,6 +158,7 @@ void frazil_node_settle(frazil_node *node)
 {
     while (node->links == 0 && node->holds == 0 && node != frazil_root) {
         frazil_node *parent = NULL;
+        frazil_xattr_free(node);
         if (S_ISDIR(node->mode)) {
             parent = node->directory.parent;
             free_children(&node->directory);
@@ -163,6 +166,8 @@ void frazil_node_settle(frazil_node *node)
             frazil_file_forget(node);
         } else if (S_ISLNK(node->mode) && node->link.allocated) {
             free((char *)node->link.target);
+        } else if (S_ISFIFO(node->mode)) {
+            frazil_pipe_free(node);
         }
         if (node->number >= first_number)
             frazil_node_bytes -= NODE_BYTES;

@@ -28,9 +28,19 @@ static const char *after_mount(const char *path)
     return *at == '/' || *at == 0 ? at : NULL;
 }
 
-bool frazil_starts_in_memfs_slow(const char *path)
+/* The same for a call with a descriptor. There "memfs:" alone is a name: that of an entry that reading the directory gave, such
+ * as one made from a path below the mount without its slash. Whoever goes through a tree by descriptors must not come out at
+ * the root. */
+static const char *after_mount_at(int directory, const char *path)
 {
-    return after_mount(path) != NULL && __atomic_load_n(&frazil_root, __ATOMIC_ACQUIRE) != NULL;
+    const char *rest = after_mount(path);
+
+    return directory != AT_FDCWD && path[0] != '/' && rest != NULL && *rest == 0 ? NULL : rest;
+}
+
+bool frazil_starts_in_memfs_slow(int directory, const char *path)
+{
+    return after_mount_at(directory, path) != NULL && __atomic_load_n(&frazil_root, __ATOMIC_ACQUIRE) != NULL;
 }
 
 /* What follows the mount in a path such as ../../memfs:/a, as os.path.relpath makes it; NULL for others. */
@@ -119,7 +129,7 @@ bool frazil_leads_in(int directory, const char *path)
 /* Where the walk starts, and what is left to walk. */
 static int start(frazil_walk *walk, int directory, const char *path, int flags)
 {
-    const char *rest = after_mount(path);
+    const char *rest = after_mount_at(directory, path);
 
     walk->last = FRAZIL_TOP;
     if (rest == NULL && directory == AT_FDCWD && frazil_cwd == NULL)

@@ -52,7 +52,7 @@ extern bool frazil_links_lead_in;
 /* Whether a real path comes to memfs through such links; the kernel could not know. */
 bool frazil_leads_in(int directory, const char *path);
 
-bool frazil_starts_in_memfs_slow(const char *path);
+bool frazil_starts_in_memfs_slow(int directory, const char *path);
 bool frazil_goes_up_to_memfs(const char *path);
 
 /* Whether the call is memfs's. Async-signal-safe, takes no lock. */
@@ -61,9 +61,9 @@ static inline bool frazil_is_memfs(int directory, const char *path)
     if (path == NULL)
         return false;
     if (path[0] == '/') {
-        if ((path[1] == 'm' || path[1] == '/') && frazil_starts_in_memfs_slow(path))
+        if ((path[1] == 'm' || path[1] == '/') && frazil_starts_in_memfs_slow(directory, path))
             return true;
-    } else if (path[0] == 'm' && frazil_starts_in_memfs_slow(path)) {
+    } else if (path[0] == 'm' && frazil_starts_in_memfs_slow(directory, path)) {
         return true;
     } else if (directory != AT_FDCWD) {
         if (frazil_fd_maybe(directory))

@@ -228,8 +228,10 @@ static void test_changes(void)
     FAILS(unlink("/memfs:/dir"), EISDIR);
     FAILS(rmdir("/memfs:/dir"), ENOTEMPTY);
     FAILS(rename("/memfs:/dir", "/memfs:/dir/sub"), EINVAL);
-    FAILS(mkfifo("/memfs:/fifo", 0644), EPERM);
-    FAILS(setxattr("/memfs:/data.txt", "user.x", "y", 1, 0), ENOTSUP);
+    FAILS(mknod("/memfs:/device", S_IFCHR | 0644, 259), EPERM);
+    CHECK(mknod("/memfs:/socket", S_IFSOCK | 0644, 0) == 0);
+    FAILS(open("/memfs:/socket", O_RDONLY), ENXIO);
+    CHECK(unlink("/memfs:/socket") == 0);
     int watch = inotify_init1(IN_CLOEXEC);
     FAILS(inotify_add_watch(watch, "/memfs:/dir", IN_CREATE), ENOTSUP);
     close(watch);
@@ -434,6 +436,121 @@ static void refuse_memfds(void)
     CHECK(unlink("/memfs:/elsewhere") == 0);
 }
 
+/* What bears the mount's name is an entry like others to whoever goes through the tree by descriptors. */
+static void test_entry_named_as_the_mount(void)
+{
+    struct stat status;
+
+    CHECK(mkdir("/memfs:/named", 0755) == 0 && mkdir("/memfs:/named/memfs:", 0755) == 0);
+    int fd = open("/memfs:/named", O_RDONLY | O_DIRECTORY);
+    int inner = openat(fd, "memfs:", O_RDONLY | O_DIRECTORY);
+    FAILS(fstatat(inner, "memfs:", &status, 0), ENOENT);
+    CHECK(faccessat(inner, "memfs:/data.txt", F_OK, 0) == 0 && faccessat(inner, "/memfs:", F_OK, 0) == 0);
+    CHECK(unlinkat(fd, "memfs:", AT_REMOVEDIR) == 0 && close(fd) == 0 && close(inner) == 0);
+    CHECK(rmdir("/memfs:/named") == 0);
+}
+
+static void test_extended_attributes(void)
+{
+    char bytes[64];
+    struct stat before, after;
+    const char *path = "/memfs:/attributes", *user = "user.name";
+
+    write_file(path, "x");
+    CHECK(stat(path, &before) == 0 && symlink("attributes", "/memfs:/link-to-it") == 0);
+    FAILS(getxattr(path, user, bytes, sizeof bytes), ENODATA);
+    FAILS(setxattr(path, user, "value", 5, XATTR_REPLACE), ENODATA);
+    CHECK(setxattr("/memfs:/link-to-it", user, "value", 5, XATTR_CREATE) == 0);
+    FAILS(setxattr(path, user, "other", 5, XATTR_CREATE), EEXIST);
+    FAILS(setxattr(path, user, "other", 5, 4), EINVAL);
+    CHECK(getxattr(path, user, NULL, 0) == 5 && getxattr(path, user, bytes, sizeof bytes) == 5);
+    CHECK(memcmp(bytes, "value", 5) == 0);
+    FAILS(getxattr(path, user, bytes, 4), ERANGE);
+    int fd = open(path, O_RDONLY);
+    CHECK(fsetxattr(fd, "user.a", NULL, 0, 0) == 0 && fgetxattr(fd, "user.a", bytes, 1) == 0);
+    CHECK(flistxattr(fd, NULL, 0) == 17 && listxattr(path, bytes, sizeof bytes) == 17);
+    CHECK(memcmp(bytes, "user.a\0user.name\0", 17) == 0);
+    FAILS(listxattr(path, bytes, 16), ERANGE);
+    CHECK(fremovexattr(fd, "user.a") == 0 && close(fd) == 0);
+    FAILS(removexattr(path, "user.a"), ENODATA);
+    FAILS(lsetxattr("/memfs:/link-to-it", user, "v", 1, 0), EPERM);
+    FAILS(lgetxattr("/memfs:/link-to-it", user, bytes, 1), ENODATA);
+    CHECK(llistxattr("/memfs:/link-to-it", bytes, sizeof bytes) == 0);
+    FAILS(setxattr(path, "nothing.x", "", 0, 0), EOPNOTSUPP);
+    FAILS(setxattr(path, "", "", 0, 0), ERANGE);
+    FAILS(setxattr(path, user, image_bytes, 65537, 0), E2BIG);
+    FAILS(getxattr("/memfs:/nope", user, bytes, 1), ENOENT);
+    fd = open(path, O_PATH);
+    if (access("/proc/self/fd", F_OK) == 0)
+        FAILS(fgetxattr(fd, user, bytes, 1), EBADF);
+    CHECK(close(fd) == 0);
+    CHECK(setxattr("/memfs:/dir", user, "directory", 9, 0) == 0 && removexattr("/memfs:/dir", user) == 0);
+    CHECK(setxattr("/memfs:/dir/inner.txt", user, "image", 5, 0) == 0 && removexattr("/memfs:/dir/inner.txt", user) == 0);
+    CHECK(stat(path, &after) == 0 && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec);
+    FAILS(inotify_add_watch(0, path, IN_OPEN), ENOTSUP);
+    CHECK(unlink(path) == 0 && unlink("/memfs:/link-to-it") == 0);
+}
+
+static void write_to_pipe(void)
+{
+    int fd = open("/memfs:/pipe", O_WRONLY);
+    CHECK(fd >= 0 && write(fd, "from the child", 14) == 14);
+}
+
+static void read_from_pipe(void)
+{
+    char bytes[8];
+    int fd = open("/memfs:/pipe", O_RDONLY);
+
+    CHECK(fd >= 0 && read(fd, bytes, sizeof bytes) == 6 && memcmp(bytes, "parent", 6) == 0);
+    CHECK(read(fd, bytes, sizeof bytes) == 0);
+}
+
+static void test_named_pipes(void)
+{
+    char bytes[64];
+    int status;
+    struct stat known;
+
+    if (access("/proc/self/fd", F_OK) != 0) {
+        FAILS(mkfifo("/memfs:/pipe", 0640), EPERM);
+        FAILS(access("/memfs:/pipe", F_OK), ENOENT);
+        return;
+    }
+    CHECK(mkfifo("/memfs:/pipe", 0640) == 0 && stat("/memfs:/pipe", &known) == 0);
+    CHECK(known.st_mode == (S_IFIFO | 0640) && known.st_size == 0 && known.st_nlink == 1);
+    FAILS(mkfifo("/memfs:/pipe", 0640), EEXIST);
+    FAILS(open("/memfs:/pipe", O_WRONLY | O_NONBLOCK), ENXIO);
+    int in = open("/memfs:/pipe", O_RDONLY | O_NONBLOCK);
+    CHECK(in >= 0 && read(in, bytes, sizeof bytes) == 0);
+    int out = open("/memfs:/pipe", O_WRONLY | O_TRUNC | O_CREAT, 0600);
+    CHECK(out >= 0 && write(out, "abc", 3) == 3 && read(in, bytes, sizeof bytes) == 3);
+    FAILS(read(in, bytes, sizeof bytes), EAGAIN);
+    FAILS(lseek(in, 0, SEEK_SET), ESPIPE);
+    CHECK(fstat(in, &known) == 0 && S_ISFIFO(known.st_mode) && close(in) == 0 && close(out) == 0);
+    for (int round = 0; round < 2; round++) { /* each side waits for the other */
+        pid_t child = fork();
+        if (child == 0) {
+            write_to_pipe();
+            _exit(0);
+        }
+        in = open("/memfs:/pipe", O_RDONLY);
+        CHECK(in >= 0 && read(in, bytes, sizeof bytes) == 14 && read(in, bytes, sizeof bytes) == 0 && close(in) == 0);
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        read_from_pipe();
+        _exit(0);
+    }
+    out = open("/memfs:/pipe", O_WRONLY);
+    CHECK(out >= 0 && write(out, "parent", 6) == 6 && close(out) == 0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    out = open("/memfs:/pipe", O_RDWR);
+    CHECK(out >= 0 && rename("/memfs:/pipe", "/memfs:/moved") == 0 && unlink("/memfs:/moved") == 0);
+    CHECK(write(out, "x", 1) == 1 && read(out, bytes, sizeof bytes) == 1 && close(out) == 0);
+}
+
 static void test_core_interface(void)
 {
     frazil_content content;
@@ -480,6 +597,9 @@ int main(int argc, char **argv)
     test_descriptors();
     test_searches();
     test_many_files();
+    test_entry_named_as_the_mount();
+    test_extended_attributes();
+    test_named_pipes();
     test_fork();
     if (access("/tmp", W_OK) == 0)
         in_child(refuse_memfds);
