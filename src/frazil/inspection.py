@@ -27,10 +27,11 @@ _DIST_INFO: Final = re.compile(r"(.*)-[^-]+\.dist-info")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file or link of the tree: its path below the mount, bytes, owner and what it is."""
+    """A file or link of the tree: its path below the mount, bytes, bytes as stored, owner and what it is."""
 
     path: str
     size: int
+    stored_size: int
     owner: str
     kind: str
     """``source``, ``bytecode``, ``native``, ``link`` or ``data``."""
@@ -186,7 +187,7 @@ def _inspect(path: Path, image: icecube.Image) -> Inspection:
         if node.is_directory:
             continue
         owner = owner_of(node.path, recorded, library)
-        files.append(File(node.path, node.size, owner, _kind(node)))
+        files.append(File(node.path, node.size, node.stored_size, owner, _kind(node)))
         if node.data_offset not in placed:
             sizes[owner] += node.stored_size
             placed.add(node.data_offset)

@@ -49,6 +49,14 @@ class StandardLibrary(Enum):
     ALL = "all"
 
 
+class Compression(Enum):
+    """How sources and data stand in the image; bytecode and native code are used in place and never compressed."""
+
+    NONE = "none"
+    DEFLATE = "deflate"
+    """Those files that get smaller by at least an eighth."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterpreterConfig:
     """How the interpreter inside the executable behaves."""
@@ -75,6 +83,9 @@ class Plan:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     with_source: bool = True
+    compression: Compression = Compression.NONE
+    memfs_limit: int | None = None
+    """Bytes that the program may hold in files below the mount; half of the machine's memory when None."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
     application: str = APPLICATION_DIRECTORY
     """Where the application stands below the mount, first on ``sys.path``; empty for the mount itself."""

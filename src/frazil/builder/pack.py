@@ -15,7 +15,7 @@ from frazil.builder.bytecode import read_content
 from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
 from frazil.errors import SourceError
-from frazil.plan import EntryKind, LinkMode
+from frazil.plan import Compression, EntryKind, LinkMode
 from frazil.resources.kinds import (
     STANDARD_LIBRARY,
     SYSTEM,
@@ -162,8 +162,16 @@ class _Arrangement:
             if not path.endswith(".pyc") or group == _FILE_GROUP:
                 return
             self.sizes[owner.owner] -= len(self.entries[path].data)
-        self.entries[path] = icecube.Entry(path, data, permissions, self.mtime_ns, link, page_aligned, group)
-        self.sizes[owner.owner] += len(data)
+        encoding, stored = icecube.encode(data) if not (link or page_aligned) and self._may_compress(path, data) else (0, data)
+        self.entries[path] = icecube.Entry(
+            path, stored, permissions, self.mtime_ns, link, page_aligned, group, encoding, len(data)
+        )
+        self.sizes[owner.owner] += len(stored)
+
+    def _may_compress(self, path: str, data: bytes) -> bool:
+        """Whether a file may be compressed: bytecode and native code are used in place."""
+        used_in_place = path.endswith(".pyc") or data.startswith(b"\x7fELF")
+        return self.plan.compression is not Compression.NONE and not used_in_place
 
     def _has_source(self, module: SourceModule) -> bool:
         return self.plan.with_source or module.as_source or "/" in module.name  # scripts of ours
@@ -249,6 +257,8 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         "site": plan.interpreter.import_site,
     }
     settings |= {name: "1" for name, on in switches.items() if on}
+    if plan.memfs_limit is not None:
+        settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:
         settings["self-exec"] = "application"
     return settings

@@ -14,7 +14,7 @@ from frazil.cli import screen
 from frazil.cli.options import CONTEXT
 
 if TYPE_CHECKING:
-    from frazil.inspection import Inspection
+    from frazil.inspection import File, Inspection
 
 BIGGEST: Final = 10
 """So many of the largest files are listed."""
@@ -61,9 +61,17 @@ def _head(found: Inspection, *, verified: bool) -> None:
     kinds = Counter(file.kind for file in found.files)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
     rows.append(("files", f"{len(found.files)}: {counts}" if counts else "0"))
+    if packed := [file for file in found.files if file.stored_size != file.size]:
+        real, stored = sum(file.size for file in packed), sum(file.stored_size for file in packed)
+        rows.append(("compressed", f"{len(packed)} files: {screen.size_text(real)} stored as {screen.size_text(stored)}"))
     if verified:
         rows.append(("verified", "the SHA-256 and every record hold"))
     screen.table(rows)
+
+
+def _stored_text(file: File) -> str:
+    """How small a compressed file is stored."""
+    return "" if file.stored_size == file.size else f"stored in {screen.size_text(file.stored_size)}"
 
 
 def _parts(found: Inspection) -> None:
@@ -79,8 +87,8 @@ def _parts(found: Inspection) -> None:
     )
     screen.line()
     screen.heading("Biggest files")
-    biggest = sorted(found.files, key=lambda file: (-file.size, file.path))[:BIGGEST]
-    screen.table([(screen.size_text(file.size), file.path) for file in biggest], right=frozenset({0}))
+    biggest = sorted(found.files, key=lambda file: (-file.stored_size, file.path))[:BIGGEST]
+    screen.table([(screen.size_text(file.size), file.path, _stored_text(file)) for file in biggest], right=frozenset({0}))
 
 
 @click.command("inspect", short_help="List what is inside an executable.", epilog=EPILOG, context_settings=CONTEXT)
@@ -105,7 +113,10 @@ def command(file: Path, *, verify_wanted: bool, files_wanted: bool, modules_want
         _parts(found)
         return
     if files_wanted:
-        rows = [(screen.size_text(one.size), screen.owner_text(one.owner), one.kind, one.path) for one in found.files]
+        rows = [
+            (screen.size_text(one.size), screen.owner_text(one.owner), one.kind, one.path, _stored_text(one))
+            for one in found.files
+        ]
         screen.table(rows, right=frozenset({0}), indent="")
     if modules_wanted:
         screen.table([(one.name, screen.owner_text(one.owner), one.file) for one in found.modules], indent="")

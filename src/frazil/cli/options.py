@@ -68,6 +68,13 @@ _DECORATORS = (
         help="Bytecode as with -O (1: no assert) or -OO (2: no docstrings either).",
     ),
     click.option("--no-source", is_flag=True, help="Bytecode only: smaller, but tracebacks show no lines."),
+    click.option(
+        "--compress",
+        type=click.Choice(["none", "deflate"]),
+        default="none",
+        show_default=True,
+        help="Store sources and data smaller; they are decompressed when opened.",
+    ),
     _MULTICALL,
     click.option("--environment", is_flag=True, help="Let PYTHON* variables count in the executable."),
     click.option("--site", is_flag=True, help="Import site at start."),
@@ -77,6 +84,11 @@ _DECORATORS = (
         default="python",
         show_default=True,
         help="What sys.executable is to the program's own child processes.",
+    ),
+    click.option(
+        "--memfs-limit",
+        metavar="SIZE",
+        help="How much the program may write to memfs, such as 512M. Default: half of the machine's memory.",
     ),
 )
 
@@ -98,10 +110,12 @@ class BuildOptions:
     stdlib: str
     optimize: str
     no_source: bool
+    compress: str
     multicall: bool
     environment: bool
     site: bool
     self_exec: str
+    memfs_limit: str | None
 
 
 def build_options(function: _Function) -> _Function:
@@ -164,7 +178,8 @@ def _interpreter(python: str) -> Path:
 def source_options(options: BuildOptions) -> SourceOptions:
     """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
-    from frazil.plan import InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
+    from frazil.config.sizes import parse_size  # noqa: PLC0415 - see above
+    from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
         optimize=int(options.optimize),
@@ -184,6 +199,8 @@ def source_options(options: BuildOptions) -> SourceOptions:
         link=LinkMode(options.link),
         stdlib=StandardLibrary(options.stdlib),
         with_source=not options.no_source,
+        compression=Compression(options.compress),
+        memfs_limit=None if options.memfs_limit is None else parse_size(options.memfs_limit, "--memfs-limit"),
         interpreter=interpreter,
     )
 

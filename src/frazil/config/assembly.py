@@ -149,6 +149,8 @@ class Draft:
             include=options.include,
             exclude=options.exclude,
             with_source=options.with_source,
+            compression=options.compression,
+            memfs_limit=options.memfs_limit,
             interpreter=options.interpreter,
             application=self.prefix,
             directories=self.directories,

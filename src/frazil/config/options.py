@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frazil.plan import InterpreterConfig, LinkMode, StandardLibrary
+from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class SourceOptions:
     link: LinkMode = LinkMode.AUTO
     stdlib: StandardLibrary = StandardLibrary.USED
     with_source: bool = True
+    compression: Compression = Compression.NONE
+    memfs_limit: int | None = None
+    """Bytes."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
     directory: Path = field(default_factory=Path.cwd)
     """What relative paths are relative to."""

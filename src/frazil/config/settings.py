@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from frazil.config.data_files import split
+from frazil.config.sizes import parse_size
 from frazil.errors import FrazilError, UsageError
-from frazil.plan import LinkMode, StandardLibrary
+from frazil.plan import Compression, LinkMode, StandardLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +52,15 @@ class _Check:
         except FrazilError as error:
             self.issues.append(f"{path}: {error.problem}")
 
+    def size(self, path: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self.issues.append(f'{path}: must be a string such as "512M" or a number of bytes, not {_kind(value)}')
+            return
+        try:
+            parse_size(str(value), path)
+        except FrazilError as error:
+            self.issues.append(f"{path}: {error.problem}")
+
     def choice(self, path: str, value: Any, choices: tuple[object, ...]) -> None:
         if isinstance(value, bool) or value not in choices:
             listed = ", ".join(repr(one) if isinstance(one, int) else f'"{one}"' for one in choices)
@@ -66,6 +76,8 @@ _KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
     "optimize": lambda check, path, value: check.choice(path, value, _OPTIMIZE),
     "link": lambda check, path, value: check.choice(path, value, tuple(one.value for one in LinkMode)),
     "stdlib": lambda check, path, value: check.choice(path, value, tuple(one.value for one in StandardLibrary)),
+    "compress": lambda check, path, value: check.choice(path, value, tuple(one.value for one in Compression)),
+    "memfs-limit": lambda check, path, value: check.size(path, value),
     "source": lambda check, path, value: check.flag(path, value),
     "multicall": lambda check, path, value: check.flag(path, value),
 }
@@ -101,6 +113,12 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
     for text in table.get("include-data", []):
         source, target = split(text)
         data.append(f"{base / source}={target}")
+    limit = options.memfs_limit
+    if limit is None and "memfs-limit" in table:
+        limit = parse_size(str(table["memfs-limit"]), "memfs-limit")
+    compression = options.compression
+    if compression is defaults.compression:
+        compression = Compression(table.get("compress", defaults.compression.value))
     return replace(
         options,
         name=options.name or table.get("name"),
@@ -111,6 +129,8 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
         link=options.link if options.link is not defaults.link else LinkMode(table.get("link", defaults.link.value)),
         stdlib=options.stdlib if options.stdlib is not defaults.stdlib else StandardLibrary(table.get("stdlib", "used")),
         with_source=options.with_source and table.get("source", True),
+        compression=compression,
+        memfs_limit=limit,
         interpreter=interpreter,
     )
 

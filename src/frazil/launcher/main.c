@@ -201,7 +201,7 @@ static frazil_core core;
 int main(int argc, char **argv)
 {
     const char *debug = secure_getenv("FRAZIL_DEBUG");
-    const char *version, *self_exec;
+    const char *version, *self_exec, *limit;
     int failure;
 
     started = frazil_platform_now();
@@ -218,7 +218,8 @@ int main(int argc, char **argv)
         return failure;
     core.step("image");
 
-    frazil_memfs_mount(&image, 0);
+    limit = icecube_setting(&image, "memfs.limit");
+    frazil_memfs_mount(&image, limit ? strtoull(limit, NULL, 10) : 0);
     frazil_native_set_debug(lists(debug, "native"));
     core.step("mount");
 
