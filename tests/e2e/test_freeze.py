@@ -17,6 +17,9 @@ import pytest
 
 import icecube
 from frazil.builder.bytecode import read_content
+from frazil.builder.launcher import SOURCES
+from frazil.cache import ContentCache
+from frazil.distribution import describe
 from frazil.errors import SourceError
 from frazil.inspection import open_image
 from support import RunInRoot
@@ -229,15 +232,20 @@ def test_make_that_fails(freeze: Freeze, tmp_path: Path) -> None:
         (["d", "--emit", "asm", "-o", "x.icecube"], 2, "a name that ends in .icecube is taken by the image"),
         (["d", "-o", "empty"], 1, "the output is a directory"),
         (["d", "-o", "d/BIOS.py"], 1, "the output is a file of the application"),
+        (["d", "-o", "d/BIOS.py", "--emit", "obj"], 1, "the output is a file of the application"),
+        (["d", "-o", "d/mine.S", "--emit", "asm"], 1, "d/mine.icecube: the image would take the place of this file"),
+        (["d", "-o", "d/mine.icecube", "--emit", "obj"], 1, "the output is a file of the application"),
     ],
 )
 def test_errors(freeze: Freeze, tmp_path: Path, arguments: Sequence[str], code: int, message: str) -> None:
     write(tmp_path / "d", BIOS="1")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "d/mine.icecube").write_text("mine")
     done = freeze(*arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
     assert (tmp_path / "d/BIOS.py").read_text() == "1"
+    assert (tmp_path / "d/mine.icecube").read_text() == "mine"
 
 
 def test_outputs_in_the_directory_stay_out(freeze: Freeze, tmp_path: Path) -> None:
@@ -291,6 +299,26 @@ def test_an_image_in_a_program_of_ones_own(freeze: Freeze, tmp_path: Path, emit:
     assert [path.suffix for path in tmp_path.rglob("*.c")] == [".c"]  # ours: no C array
     sections = subprocess.run(["readelf", "-SW", tmp_path / "program"], capture_output=True, text=True, check=True).stdout
     assert re.search(r"\.frazil\.image +PROGBITS .* A +0 +0 4096", sections)
+
+
+def test_the_launcher_linked_by_hand(freeze: Freeze, tmp_path: Path, target: Path, build_environment: dict[str, str]) -> None:
+    """As docs/freeze.md says, with an object of one's own."""
+    python = describe(target, ContentCache(Path(build_environment["FRAZIL_CACHE_DIR"])))
+    if python.static_library is None or python.include is None:
+        pytest.skip("needs libpython*.a")
+    write(tmp_path / "d", BIOS="import ctypes, sys\nsys.exit(ctypes.CDLL(None).own_function())")
+    assert freeze("d", "--link", "static", "--emit", "obj", "-o", "program.o", "-q").returncode == 0
+    (tmp_path / "own.c").write_text("int own_function(void) { return 42; }")
+    includes = ["-I", str(python.include), "-I", str(python.platform_include)]
+    libpython = ["-Wl,--whole-archive", str(python.static_library), "-Wl,--no-whole-archive", *python.link_libraries]
+    command = [
+        *("cc", "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-fno-pie", "-no-pie", "-rdynamic", *includes),
+        *(*map(str, SOURCES.glob("*.c")), "own.c", "program.o", "-Wl,--section-start=.frazil.image=0x2000000000"),
+        *(*libpython, "-ldl", "-lpthread", "-lm", "-lutil", "-o", "program"),
+    ]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run(["strip", "program"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "program"], check=False).returncode == 42
 
 
 def test_as_json(freeze: Freeze, tmp_path: Path) -> None:

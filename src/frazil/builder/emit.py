@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from frazil.builder.elf import IMAGE_SECTION, PAGE, write_output
 from frazil.builder.host import Form
 from frazil.builder.toolchain import find_compiler
-from frazil.errors import UsageError
+from frazil.errors import OutputError, UsageError
+from icecube import layout
 
 if TYPE_CHECKING:
     from frazil.builder.host import Host
@@ -45,15 +46,41 @@ frazil_image_size:
 """
 
 
+_SOURCE_START: Final = _SOURCE[: _SOURCE.index("{")].encode()
+_NAMES: Final = 4096
+"""Bytes at the end of an object file that are looked at."""
+
+
 def image_path(output: Path) -> Path:
     """Where the image stands that the assembler source ``output`` includes."""
     return output.with_suffix(IMAGE_SUFFIX)
+
+
+def is_emitted(path: Path) -> bool:
+    """Whether frazil wrote that file: an image, an assembler source or an object file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SOURCE_START))
+            if start == _SOURCE_START or start.startswith(layout.MAGIC):
+                return True
+            return start.startswith(b"\x7fELF") and _has_section(path.read_bytes())
+    except OSError:
+        return False
+
+
+def _has_section(data: bytes) -> bool:
+    # Names of sections and symbols stand at the end of an object file, each behind a zero byte.
+    tail = data[-_NAMES:]
+    return f"\0{IMAGE_SECTION}\0".encode() in tail and b"\0frazil_image\0" in tail
 
 
 def emit(name: str, image: bytes, host: Host) -> int:
     """Write ``host.output`` in the form that the host wants, no executable; its size. Raises FrazilError."""
     if host.form is Form.ASSEMBLER:
         beside = image_path(host.output)
+        if beside.is_file() and not is_emitted(beside):
+            problem = "the image would take the place of this file, which is none"
+            raise OutputError(problem, where=beside, remedy="Name another place with -o.")
         if beside == host.output:
             problem = f"a name that ends in {IMAGE_SUFFIX} is taken by the image"
             raise UsageError(problem, where=host.output, remedy="Name an assembler source with -o, such as program.S")

@@ -37,13 +37,13 @@ Examples:
 
 
 def _plan(options: Any, cache: ContentCache, target: Path | None, emit: str) -> Plan:
-    from frazil.builder.emit import image_path  # noqa: PLC0415 - --help does not build
+    from frazil.builder.emit import image_path, is_emitted  # noqa: PLC0415 - --help does not build
     from frazil.config.directory import freeze_plan  # noqa: PLC0415 - likewise
 
     # What an earlier build left in DIR is no part of the program.
-    written = () if target is None or emit == "exe" else (target, image_path(target))
-    asked = source_options(options)
-    return freeze_plan(asked, distribution_of(options.python, options.sha256, cache), cache, written)
+    written = [] if target is None or emit == "exe" else [target, image_path(target)]
+    distribution = distribution_of(options.python, options.sha256, cache)
+    return freeze_plan(source_options(options), distribution, cache, [path for path in written if is_emitted(path)])
 
 
 def _build(plan: Plan, cache: ContentCache, target: Path, tell: Any, form: Form) -> Result:
