@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frazil.cli import screen
+from frazil.cli.manifest import DIALECT, VARIABLE, manifest_plan_of
 from frazil.cli.options import CONTEXT, build_options, gather, plans_of
-from frazil.errors import OutputError
+from frazil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from frazil.builder.host import Result
+    from frazil.cache import ContentCache
     from frazil.plan import Plan
 
 DEFAULT_DIRECTORY: Final = Path("dist")
@@ -39,6 +41,7 @@ Examples:
   frazil build hello.py -o /tmp/hello --with 'rich>=13'
   frazil build . --multicall --venv .venv
   frazil build hello.py --python python3.12 --link static
+  frazil build --manifest manifest.py --entry app:main
 """
 
 
@@ -101,13 +104,34 @@ def summarise(result: Result, last: tuple[str, str] | None = None) -> None:
     )
 
 
+def _plans(source: str | None, options: dict[str, Any], cache: ContentCache) -> tuple[Plan, ...]:
+    """The plans of SOURCE, or of ``--manifest``."""
+    manifest = {name: options.pop(name) for name in ("manifests", "entry", "variables", "dialect")}
+    manifests = manifest["manifests"]
+    if manifests and source is not None:
+        raise UsageError("both SOURCE and --manifest say what to freeze", where=source, remedy="Name one.")
+    if manifests:
+        return (manifest_plan_of(manifest, gather("", options), cache),)
+    if source is None:
+        raise click.UsageError("Missing argument 'SOURCE'.")
+    if manifest["entry"] is not None or manifest["variables"]:
+        raise UsageError("--entry and -v go with --manifest", where=source)
+    return plans_of(gather(source, options), cache)
+
+
 @click.command("build", short_help="Freeze an application into one executable.", epilog=EPILOG, context_settings=CONTEXT)
-@click.argument("source")
+@click.argument("source", required=False)
 @click.option("-o", "--output", metavar="OUT", help="The executable, or a directory for several. Default: dist/NAME.")
+@click.option(
+    "--manifest", "manifests", multiple=True, metavar="FILE", help="Instead of SOURCE: freeze what this manifest lists."
+)
+@click.option("--entry", metavar="ENTRY", help="What then runs: package.module:function, or a module.")
+@VARIABLE
+@DIALECT
 @build_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print what was built as JSON instead of a summary.")
-def command(source: str, output: str | None, *, quiet: bool, json_wanted: bool, **options: Any) -> None:
+def command(source: str | None, output: str | None, *, quiet: bool, json_wanted: bool, **options: Any) -> None:
     """Freeze SOURCE into one native executable.
 
     Dependencies are installed with uv, or pip, into a cache; or taken from a virtual environment with --venv. The result needs
@@ -122,7 +146,7 @@ def command(source: str, output: str | None, *, quiet: bool, json_wanted: bool, 
     results = []
     with screen.progress(quiet=quiet or json_wanted) as tell:
         tell("reading the application")
-        plans = plans_of(gather(source, options), cache)
+        plans = _plans(source, options, cache)
         planned = time.monotonic() - started
         for plan, target in zip(plans, _targets(plans, output), strict=True):
             if target.parent == DEFAULT_DIRECTORY or len(plans) > 1:

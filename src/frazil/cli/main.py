@@ -25,6 +25,7 @@ VERBS: Final = {
     "build": "Freeze an application into one executable.",
     "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
+    "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
     "inspect": "List what is inside an executable.",
     "doctor": "Say what this machine has for building, and what is missing.",
     "cache": "Show or empty the cache.",
