@@ -14,7 +14,7 @@ from frazil.builder.pack import BOOT_MODULES, Packed, console_scripts, pack
 from frazil.cache import ContentCache
 from frazil.distribution import PythonDistribution, running
 from frazil.errors import SourceError
-from frazil.plan import EntryKind, EntryPoint, InterpreterConfig, LinkMode, Plan
+from frazil.plan import Compression, EntryKind, EntryPoint, InterpreterConfig, LinkMode, Plan
 from frazil.resources.collection import Collection
 from frazil.resources.kinds import (
     APPLICATION,
@@ -134,6 +134,36 @@ def test_settings(plan: Plan, cache: ContentCache) -> None:
 
 def test_switches_that_are_off_are_absent(plan: Plan, cache: ContentCache) -> None:
     assert not {"environment", "site", "self-exec"} & image(plan, cache, SCRIPT).settings().keys()
+
+
+def test_the_limit_of_memfs_is_a_setting(plan: Plan, cache: ContentCache) -> None:
+    assert image(replace(plan, memfs_limit=1 << 33), cache, SCRIPT).settings()["memfs.limit"] == str(1 << 33)
+
+
+def test_sources_and_data_are_compressed_and_what_is_used_in_place_is_not(plan: Plan, cache: ContentCache) -> None:
+    text = b"# a line that comes again and again\n" * 100
+    noise = bytes((n * n * 7919 + n * 31 + (n >> 3)) % 251 for n in range(40))
+    resources: list[Resource] = [
+        SourceModule("hello", False, text, "app/hello.py", "app", APPLICATION),
+        DataFile(text + b"data", "app/data.txt", APPLICATION),
+        DataFile(noise, "app/noise", APPLICATION),
+        DataFile(b"", "app/empty", APPLICATION),
+        DataFile(b"\x7fELF" + text, "app/tool", APPLICATION, executable=True),
+        DataFile(text, "app/other.pyc", APPLICATION),
+        Link("/" + "x" * 200, "app/link", APPLICATION),
+        NativeLibrary(b"\x7fELF" + text, "lib/libx.so", SYSTEM),
+    ]
+    plain = packed(plan, cache, resources)
+    small = packed(replace(plan, compression=Compression.DEFLATE), cache, resources)
+    assert packed(replace(plan, compression=Compression.DEFLATE), cache, resources).image == small.image
+    read = icecube.Image(small.image)
+    read.verify()
+    assert files(read) == files(icecube.Image(plain.image))
+    compressed = [node for node in read.nodes() if node.encoding != layout.ENCODING_RAW]
+    assert sorted(node.path for node in compressed) == ["app/data.txt", "app/hello.py"]
+    saved = sum(node.size - node.stored_size for node in compressed)
+    assert saved > 7000
+    assert sum(small.sizes.values()) == sum(plain.sizes.values()) - saved
 
 
 def test_entry_points_of_each_kind(plan: Plan, cache: ContentCache) -> None:

@@ -108,6 +108,18 @@ def test_sizes_add_up_to_the_file(image: Path) -> None:
     assert report["verified"] is False
 
 
+def test_compressed_files_show_both_sizes(tmp_path: Path) -> None:
+    text = b"a line that comes again\n" * 1000
+    encoding, stored = icecube.encode(text)
+    path = tmp_path / "x.icecube"
+    path.write_bytes(icecube.write([Entry("app/text", stored, encoding=encoding, size=len(text)), Entry("app/raw", b"raw")]))
+    report = json.loads(inspect(path, "--json", "--verify").stdout)
+    assert [(one["size"], one["stored_size"]) for one in report["files"]] == [(3, 3), (len(text), len(stored))]
+    assert sum(report["sizes"].values()) == report["size"]
+    assert f"compressed 1 files: 23.4 KiB stored as {len(stored)} B" in " ".join(inspect(path).stdout.split())
+    assert inspect(path, "--files").stdout.splitlines()[1].endswith(f"app/text  stored in {len(stored)} B")
+
+
 def test_lists(image: Path) -> None:
     files = inspect(image, "--files").stdout.splitlines()
     assert len(files) == len(ENTRIES)

@@ -10,7 +10,7 @@ import pytest
 from frazil.cache import ContentCache
 from frazil.config.source import SourceOptions, plans
 from frazil.errors import DependencyError, DistributionError, FrazilError, SourceError, UsageError
-from frazil.plan import EntryKind, EntryPoint, InterpreterConfig, LinkMode, StandardLibrary
+from frazil.plan import Compression, EntryKind, EntryPoint, InterpreterConfig, LinkMode, StandardLibrary
 from frazil.resources.kinds import APPLICATION, DataFile
 
 if TYPE_CHECKING:
@@ -246,6 +246,8 @@ optimize = 2
 link = "shared"
 stdlib = "all"
 source = false
+compress = "deflate"
+memfs-limit = "64M"
 """
 ONE = 'name = "p"\nversion = "1"\n[project.scripts]\none = "pkg:main"\n'
 
@@ -259,10 +261,13 @@ def test_settings(write: Write, make_plans: MakePlans) -> None:
     assert (plan.include, plan.exclude) == (("json",), ("pkg.sub", "email"))
     assert (plan.link, plan.stdlib, plan.with_source) == (LinkMode.SHARED, StandardLibrary.ALL, False)
     assert plan.interpreter == InterpreterConfig(optimize=2)
+    assert (plan.compression, plan.memfs_limit) == (Compression.DEFLATE, 64 << 20)
     assert "app/d/x" in plan.collection
     assert f"{SITE}/pkg/sub.py" not in plan.collection
     (plan,) = make_plans("proj", name="mine", link=LinkMode.STATIC, interpreter=InterpreterConfig(optimize=1))
     assert (plan.name, plan.link, plan.interpreter.optimize) == ("mine", LinkMode.STATIC, 1)
+    (plan,) = make_plans("proj", memfs_limit=4096)
+    assert plan.memfs_limit == 4096
 
 
 def test_every_issue_is_told_at_once(write: Write, make_plans: MakePlans) -> None:
@@ -277,13 +282,15 @@ def test_every_issue_is_told_at_once(write: Write, make_plans: MakePlans) -> Non
         link = "dynamic"
         stdlib = true
         source = "no"
+        compress = "zip"
+        memfs-limit = "much"
         surprise = 1
         """
     root = project(write, ONE, settings)
     error = error_of(make_plans)
     assert isinstance(error, UsageError)
     assert error.where == str(root / "pyproject.toml")
-    assert error.problem == "10 settings are not valid"
+    assert error.problem == "12 settings are not valid"
     assert error.details.splitlines() == [
         "  tool.frazil.name: is empty",
         "  tool.frazil.include: must be an array of strings, not a string",
@@ -294,6 +301,8 @@ def test_every_issue_is_told_at_once(write: Write, make_plans: MakePlans) -> Non
         '  tool.frazil.link: must be one of "auto", "static", "shared", not \'dynamic\'',
         '  tool.frazil.stdlib: must be one of "used", "all", not a boolean',
         "  tool.frazil.source: must be true or false, not a string",
+        '  tool.frazil.compress: must be one of "none", "deflate", not \'zip\'',
+        "  tool.frazil.memfs-limit: 'much' is no size",
         "  tool.frazil.surprise: is not known",
     ]
 
