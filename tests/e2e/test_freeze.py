@@ -85,6 +85,13 @@ def test_the_sample_stripped_in_a_bare_root(
     assert all((sample / name).exists() for name in left_out)
 
 
+@pytest.mark.parametrize("options", [["--no-source", "--optimize=2"], ["--compress=deflate"]], ids="-".join)
+def test_the_sample_with_options(freeze: Freeze, sample: Path, tmp_path: Path, options: Sequence[str]) -> None:
+    done = freeze(sample, "-o", "out", "-q", *options)
+    assert done.returncode == 0, done.stderr
+    assert run(tmp_path / "out") == SAYS
+
+
 def test_the_same_directory_gives_the_same_bytes(freeze: Freeze, sample: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
