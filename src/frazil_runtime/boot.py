@@ -4,6 +4,7 @@ This file runs before any module can be imported from a file: it uses only what 
 statement, which would import a module.
 """
 
+import _frozen_importlib
 import _frozen_importlib_external
 import gc
 import sys
@@ -23,15 +24,16 @@ _EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime",
 
 
 def install() -> None:
-    """Make imports work: ``sys.path``, the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
+    """Make imports work: the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
     settings = _frazil.settings()
-    sys.path[:] = [MOUNT + "/" + entry if entry else MOUNT for entry in settings["path"].split(":")]
     sys.meta_path.insert(0, ImageFinder)
     if "zipimport" not in sys.modules:
         sys.path_hooks.insert(0, _zip_hook)
     sys.frozen = True  # type: ignore[attr-defined]  # the mark by which programs know a frozen executable
     for name in _EARLY:
         _adopt(name)
+    if not sys._stdlib_dir:  # type: ignore[attr-defined]  # noqa: SLF001 - what importlib looks at
+        _place_frozen()
     if settings.get("site") == "1":
         import site
 
@@ -72,6 +74,23 @@ def _adopt(name: str) -> None:
     vars(module).update(__spec__=spec, __loader__=spec.loader, __file__=spec.origin, __cached__=spec.cached)
     if spec.submodule_search_locations is not None:
         module.__path__ = spec.submodule_search_locations
+
+
+def _place_frozen() -> None:
+    """Say where the modules are that CPython has frozen: before 3.12 it forgets the directory that the launcher names."""
+    sys._stdlib_dir = f"{MOUNT}/lib/python{sys.version_info.major}.{sys.version_info.minor}"  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
+    frozen = _frozen_importlib.FrozenImporter
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if spec is None or spec.loader is not frozen or not spec.loader_state.origname:
+            continue
+        package = spec.submodule_search_locations
+        place = (spec.loader_state.origname, name, package is not None)
+        file, directory = frozen._resolve_filename(*place)  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
+        if file:
+            module.__file__ = spec.loader_state.filename = file
+        if directory:
+            package.insert(0, directory)
 
 
 def set_process() -> None:

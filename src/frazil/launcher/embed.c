@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,9 +96,28 @@ static PyStatus set_string(PyConfig *config, wchar_t **field, const char *value)
     return PyConfig_SetBytesString(config, field, value);
 }
 
+/* sys.path, of interpreters that the program makes (PEP 734) too. What the first one needs before its importer stands is
+ * frozen. */
+static PyStatus set_search_paths(const frazil_core *core, PyConfig *config)
+{
+    const char *list = setting(core, "path");
+    char entry[PATH_MAX];
+    PyStatus status = PyStatus_Ok();
+
+    for (bool more = true; more && !PyStatus_Exception(status);) {
+        size_t length = strcspn(list, ":");
+        snprintf(entry, sizeof entry, PREFIX "%s%.*s", length ? "/" : "", (int)length, list); /* empty: the mount itself */
+        wchar_t *wide = Py_DecodeLocale(entry, NULL);
+        status = wide ? PyWideStringList_Append(&config->module_search_paths, wide) : PyStatus_NoMemory();
+        PyMem_RawFree(wide);
+        more = list[length] == ':';
+        list += length + more;
+    }
+    return status;
+}
+
 /* CPython's getpath runs whatever is set beforehand, but what is set it does not compute. `home` keeps it from looking for
- * pyvenv.cfg and landmark files around the executable; it must not hold a colon, which would split it. sys.path is empty until
- * the importer stands: what is needed before is frozen. */
+ * pyvenv.cfg and landmark files around the executable; it must not hold a colon, which would split it. */
 static PyStatus set_paths(const frazil_core *core, PyConfig *config)
 {
     char stdlib[64];
@@ -121,7 +141,7 @@ static PyStatus set_paths(const frazil_core *core, PyConfig *config)
     for (size_t i = 0; i < sizeof strings / sizeof *strings && !PyStatus_Exception(status); i++)
         status = set_string(config, strings[i].field, strings[i].value);
     config->module_search_paths_set = 1;
-    return status;
+    return PyStatus_Exception(status) ? status : set_search_paths(core, config);
 }
 
 /* Initialising imports zipimport, which imports time, which opens the time zone file; the program may need neither. As long as
@@ -276,6 +296,8 @@ int frazil_embed_main(const frazil_core *core)
     if (!result)
         return finish(NULL);
     Py_DECREF(result);
+    /* The boot modules are the image's from now on; a new importlib (importlib.reload) would take them for CPython's own. */
+    PyImport_FrozenModules = NULL;
     frazil_memfs_trim();
     core->step("importer");
 

@@ -304,6 +304,41 @@ def shows_a_module():
         )
 
 
+def shows_frozen_modules():
+    import abc
+    import codecs
+    import io
+    import os
+    import stat
+
+    for module in (abc, codecs, io, os, stat, os.path):
+        state = module.__spec__.loader_state
+        print(module.__name__, module.__file__, module.__spec__.origin, vars(state) if state else None)
+
+
+def makes_another_importlib():
+    import importlib
+
+    for name in ("importlib", "importlib._bootstrap", "importlib._bootstrap_external"):
+        sys.modules.pop(name, None)
+    kept = {name: sys.modules.pop(name) for name in ("_frozen_importlib", "_frozen_importlib_external")}
+    sys.modules |= dict.fromkeys(kept)
+    fresh = importlib.import_module("importlib")
+    sys.modules |= kept
+    print(fresh is importlib, fresh._bootstrap.__name__, fresh.import_module("colorsys").__name__)
+
+
+def makes_an_interpreter():
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+
+    number = interpreters.create()
+    print(interpreters.run_string(number, "import sys, colorsys; print(colorsys.__file__)"))
+    interpreters.destroy(number)
+
+
 def module_not_found():
     import importlib.util
 
@@ -515,7 +550,9 @@ def opens_its_own_files():
     here = pathlib.Path(__file__).parent
     text = here / "parts" / "data" / "text.txt"
     print(text.read_text(), text.stat().st_size, text.is_file(), text.parent.is_dir(), os.path.exists(text / "no"))
-    print(sorted(os.listdir(here / "parts" / "data")), sorted(entry.name for entry in os.scandir(text.parent) if entry.is_file()))
+    print(
+        sorted(os.listdir(here / "parts" / "data")), sorted(entry.name for entry in os.scandir(text.parent) if entry.is_file())
+    )
     print([(len(dirs) > 0, "text.txt" in files) for top, dirs, files in os.walk(here / "parts") if top.endswith("data")])
     print([os.path.basename(name) for name in glob.glob(str(here / "parts" / "d*" / "*.txt"))])
     print(sorted(path.name for path in (here / "parts").rglob("*.txt")))
