@@ -42,6 +42,17 @@ def install() -> None:
         _add_exit()
     # What stands now lives as long as the process: the collector need not look at it, least of all three times at exit.
     gc.freeze()
+    _renew_main()
+
+
+def _renew_main() -> None:
+    """Replace ``__main__`` by one that the collector knows: at exit it must find that nothing needs the program's objects."""
+    old = sys.modules["__main__"]
+    new = type(old)("__main__")
+    vars(new).update(vars(old))
+    if "__annotations__" in vars(old):
+        new.__annotations__ = {}
+    sys.modules["__main__"] = new
 
 
 def _add_exit() -> None:

@@ -20,7 +20,7 @@ APPLICATION = Path(__file__).parent / "app"
 CASES = [
     node.name
     for node in ast.parse((APPLICATION / "cases.py").read_text()).body
-    if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    if isinstance(node, ast.FunctionDef) and not node.name.startswith(("_", "unflushed"))
 ]
 
 
@@ -163,3 +163,9 @@ def test_steps_of_the_start_are_shown_on_request(frozen: Path) -> None:
     _, _, error = run([frozen], "exits_with_a_number", env={"FRAZIL_DEBUG": "start"})
     assert [line.split()[-1] for line in error.splitlines() if line.startswith("frazil: start:")][-3:] == [
         "interpreter", "importer", "entry"]  # fmt: skip
+
+
+def test_a_file_in_a_cycle_is_flushed_at_exit(frozen: Path, tmp_path: Path) -> None:
+    code, _, error = run([frozen], "unflushed_file_in_a_cycle", env={"HOME": str(tmp_path), "LANG": "C.UTF-8"})
+    assert (code, error) == (0, "")
+    assert (tmp_path / "unflushed").read_text() == "flushed by finalization"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "embed_exit.h"
 #include "memfs.h"
 #include "module.h"
 
@@ -252,17 +253,52 @@ static int die_by_sigint(void)
     return 128 + SIGINT;
 }
 
+/* The exit code that a SystemExit asks for; prints one that is no number, as CPython does. Clears the exception. */
+static int system_exit_code(void)
+{
+    PyObject *type, *value, *traceback, *wanted;
+    int code = 0;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    wanted = PyObject_GetAttrString(value, "code");
+    PyErr_Clear();
+    if (wanted && PyLong_Check(wanted)) {
+        code = (int)PyLong_AsLong(wanted);
+        PyErr_Clear();
+    } else if (wanted && wanted != Py_None) {
+        PyObject *stream = PySys_GetObject("stderr");
+        if (stream && stream != Py_None) {
+            PyFile_WriteObject(wanted, stream, Py_PRINT_RAW);
+        } else {
+            PyObject_Print(wanted, stderr, Py_PRINT_RAW);
+            fflush(stderr);
+        }
+        PySys_WriteStderr("\n");
+        PyErr_Clear();
+        code = 1;
+    }
+    Py_XDECREF(wanted);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return code;
+}
+
 static int finish(PyObject *result)
 {
     bool interrupted = false;
     int code = 0;
 
-    if (!result) {
+    if (!result && PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        code = system_exit_code();
+    } else if (!result) {
         interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
-        PyErr_Print(); /* SystemExit ends the process in here, with finalization */
+        PyErr_Print();
         code = 1;
     }
     Py_XDECREF(result);
+    frazil_spare_collections();
     if (Py_FinalizeEx() < 0)
         code = 120; /* as CPython: the streams could not be flushed */
     return interrupted ? die_by_sigint() : code;

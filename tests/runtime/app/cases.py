@@ -227,6 +227,90 @@ def unraisable():
     Bad()
 
 
+class Cyclic:
+    def __init__(self, held):
+        self.itself = self
+        self.held = held
+
+
+def finalizer_in_a_cycle():
+    class Noisy:
+        def __del__(self):
+            print("finalized")
+
+    global kept
+    kept = Cyclic(Noisy())
+
+
+def file_in_a_cycle():
+    import os
+    import subprocess
+    import tempfile
+
+    name = os.path.join(tempfile.mkdtemp(), "file")
+    code = f"""
+class Cyclic: pass
+kept = Cyclic()
+kept.itself = kept
+kept.file = open({name!r}, "w")
+kept.file.write("not flushed by the program")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    print(open(name).read())
+
+
+def unflushed_file_in_a_cycle():
+    import os
+
+    global kept
+    kept = Cyclic(open(os.environ["HOME"] + "/unflushed", "w"))
+    kept.held.write("flushed by finalization")
+
+
+def generator_in_a_cycle():
+    def generate():
+        try:
+            yield 1
+        finally:
+            print("closed")
+
+    global kept
+    kept = Cyclic(generate())
+    next(kept.held)
+
+
+def finalizer_made_at_exit():
+    import atexit
+
+    class Noisy:
+        def __del__(self):
+            print("finalized")
+
+    def late():
+        global kept
+        kept = Cyclic(Noisy())
+
+    atexit.register(late)
+
+
+def weak_references_at_exit():
+    import weakref
+
+    class Thing:
+        pass
+
+    global kept
+    kept = Thing()
+    weakref.finalize(kept, print, "finalize called")
+
+
+def collector_is_watched():
+    import gc
+
+    gc.callbacks.append(lambda phase, info: phase == "start" and print("collection", info["generation"]))
+    gc.collect()
+
+
 def finds_resources():
     from importlib import resources
 
