@@ -24,6 +24,13 @@ def targets(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "--targets=all", "--both-links", "-m", "", *session.posargs)
 
 
+@nox.session(python=["3.11", "3.13"])
+def memfs(session: nox.Session) -> None:
+    """CPython's own tests in a frozen executable, on memfs and on tmpfs; ``-- --write`` writes ``tests/memfs/cpython-*.md``."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/memfs/compare.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Linters, types, layers, C format, generated files."""
