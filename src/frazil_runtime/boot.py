@@ -11,7 +11,7 @@ import sys
 
 import _frazil
 
-from frazil_runtime.importer import ImageFinder, spec_from_record
+from frazil_runtime.importer import ImageFinder, path_hooks, spec_from_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def install() -> None:
     sys.meta_path.insert(0, ImageFinder)
     if "zipimport" not in sys.modules:
         sys.path_hooks.insert(0, _zip_hook)
+    path_hooks[:] = sys.path_hooks
     sys.frozen = True  # type: ignore[attr-defined]  # the mark by which programs know a frozen executable
     for name in _EARLY:
         _adopt(name)
@@ -71,7 +72,8 @@ def _zip_hook(path: str) -> "zipimport.zipimporter":
         raise ImportError
     import zipimport
 
-    sys.path_hooks[sys.path_hooks.index(_zip_hook)] = zipimport.zipimporter
+    for hooks in (sys.path_hooks, path_hooks):
+        hooks[hooks.index(_zip_hook)] = zipimport.zipimporter
     return zipimport.zipimporter(path)
 
 

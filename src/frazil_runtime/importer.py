@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PACKAGE = 0x0001
 EXTENSION = 0x0002
 
+path_hooks: "list[object]" = []
+"""``sys.path_hooks`` as the interpreter has them; where the program has others, these decide what a directory holds."""
+
 _find = _frazil.find
 _load_code = _frazil.load_code
 
@@ -75,5 +78,7 @@ class ImageFinder:
         fullname: str, path: "Sequence[str] | None" = None, _target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """The module's spec if the image is sure to be what the search comes to, else None."""
+        if sys.path_hooks != path_hooks:
+            return None
         record = _find(fullname, sys.path if path is None else path)
         return None if record is None else spec_from_record(fullname, record)

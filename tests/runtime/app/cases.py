@@ -388,6 +388,25 @@ def shows_a_module():
         )
 
 
+def has_a_path_hook():
+    from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+
+    class Loader(SourceFileLoader):
+        def exec_module(self, module):
+            print("loads", module.__name__)
+            super().exec_module(module)
+
+    sys.path_hooks.insert(0, FileFinder.path_hook((Loader, SOURCE_SUFFIXES)))
+    sys.path_importer_cache.clear()
+    import colorsys
+
+    del sys.path_hooks[0], sys.modules["colorsys"]
+    sys.path_importer_cache.clear()
+    import colorsys
+
+    print(colorsys.__name__)
+
+
 def shows_frozen_modules():
     import abc
     import codecs
