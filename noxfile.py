@@ -46,6 +46,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz_starlark(session: nox.Session) -> None:
+    """Damaged Starlark sources for a minute."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/config/starlark/test_mutation.py", "--starlark-seconds=60", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Start-up, build time and size against plain Python and other freezers; writes ``bench/README.md``."""
     session.install("-e", ".[test]")

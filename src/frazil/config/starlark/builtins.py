@@ -17,7 +17,7 @@ from frazil.config.starlark.operators import SLOT, checked
 from frazil.config.starlark.signature import Signature
 from frazil.config.starlark.text import quoted, shown_float, to_text
 from frazil.config.starlark.text import represent as _represent
-from frazil.config.starlark.values import Builtin, StarlarkDict, StarlarkList, elements, is_number, truth, type_name
+from frazil.config.starlark.values import Builtin, StarlarkDict, StarlarkList, a_type, elements, is_number, truth, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,13 +64,13 @@ def get_attribute(value: Value, name: str) -> Value:
 def set_attribute(value: Value, name: str, new: Value) -> None:
     """``value.name = new``. Raises Fault."""
     if not isinstance(value, HostObject):
-        raise Fault(f"attributes of a {type_name(value)} cannot be assigned")
+        raise Fault(f"attributes of {a_type(value)} cannot be assigned")
     value.starlark_set(name, new)
 
 
 def _abs(_machine: Machine, x: object, /) -> Value:
     if not is_number(x):
-        raise Fault(f"abs() takes a number, not a {type_name(x)}")
+        raise Fault(f"abs() takes a number, not {a_type(x)}")
     return abs(x)  # type: ignore[arg-type] # a number
 
 
@@ -126,7 +126,7 @@ def _float(_machine: Machine, x: object = 0.0, /) -> Value:
             return float(x)
         except OverflowError:
             raise Fault("this int is too large for a float") from None
-    raise Fault(f"float() takes a string or a number, not a {type_name(x)}")
+    raise Fault(f"float() takes a string or a number, not {a_type(x)}")
 
 
 def _getattr(_machine: Machine, x: object, name: str, default: object = _MISSING, /) -> Value:
@@ -173,13 +173,13 @@ def _int(_machine: Machine, x: object, base: int | None = None) -> Value:
         return int(x)
     if isinstance(x, bool | int):
         return int(x)
-    raise Fault(f"int() takes a string or a number, not a {type_name(x)}")
+    raise Fault(f"int() takes a string or a number, not {a_type(x)}")
 
 
 def _len(_machine: Machine, x: object, /) -> Value:
     if isinstance(x, str | tuple | range | StarlarkList | StarlarkDict):
         return len(x)
-    raise Fault(f"a {type_name(x)} has no length")
+    raise Fault(f"{a_type(x)} has no length")
 
 
 def _list(machine: Machine, x: Items = (), /) -> Value:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.limits import MAXIMUM_NESTING
-from frazil.config.starlark.values import Builtin, DefinedFunction, Hosted, StarlarkDict, StarlarkList, is_number, type_name
+from frazil.config.starlark.values import (
+    Builtin,
+    DefinedFunction,
+    Hosted,
+    StarlarkDict,
+    StarlarkList,
+    a_type,
+    is_number,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +80,13 @@ def sort_key(meter: Meter) -> Callable[[Value], object]:
 
 def position(meter: Meter, items: Sequence[Value], wanted: Value) -> int:
     """Where ``wanted`` is in ``items``, or -1."""
-    meter.scan(len(items))
+    if type(wanted) is str:
+        meter.scan(len(items))
+        try:
+            return items.index(wanted)  # nothing but a string equals a string, in Python too
+        except ValueError:
+            return -1
+    meter.step(len(items))
     for index, item in enumerate(items):
         if equal(meter, item, wanted):
             return index
@@ -87,4 +102,4 @@ def check_hashable(meter: Meter, value: Value, depth: int = 0) -> None:
         for one in value:
             check_hashable(meter, one, _deeper(meter, depth))
     elif not (kind is float or kind is range or isinstance(value, Builtin | DefinedFunction | Hosted)):
-        raise Fault(f"a {type_name(value)} cannot be a key: it is not hashable", "Use a string, number or tuple.")
+        raise Fault(f"{a_type(value)} cannot be a key: it is not hashable", "Use a string, number or tuple.")

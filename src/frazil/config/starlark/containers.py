@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.config.starlark.compare import check_hashable, position
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.operators import SLOT, sequence_index, shortened
-from frazil.config.starlark.values import StarlarkDict, StarlarkList, elements, type_name
+from frazil.config.starlark.values import StarlarkDict, StarlarkList, a_type, elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -152,7 +152,7 @@ def update(meter: Meter, entries: StarlarkDict, x: object = None, /, **kwargs: o
     entries.check_mutable()
     if x is not None:
         if not isinstance(x, StarlarkDict | StarlarkList | tuple):
-            raise Fault(f"update() takes a dict or pairs, not a {type_name(x)}")
+            raise Fault(f"update() takes a dict or pairs, not {a_type(x)}")
         for key, value in pairs(meter, "update", x):
             entries.set(key, value)
     for name, value in kwargs.items():

@@ -17,7 +17,7 @@ from frazil.config.starlark.functions import UNBOUND, Code, Frame, Function, Sig
 from frazil.config.starlark.names import Binding, Kind, Names
 from frazil.config.starlark.operators import BINARY, COMPARISONS, SLOT
 from frazil.config.starlark.syntax import spine
-from frazil.config.starlark.values import Mutable, StarlarkDict, StarlarkList, elements, truth, type_name
+from frazil.config.starlark.values import Mutable, StarlarkDict, StarlarkList, a_type, elements, truth
 from frazil.errors import FrazilError
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ def _starred_call(scope: Scope, node: ast.Call, called: Evaluate, span: Span) ->
                 for key in value:
                     _once(named, key, value[key])
             else:
-                raise Fault(f"an argument after ** must be a dict, not a {type_name(value)}")
+                raise Fault(f"an argument after ** must be a dict, not {a_type(value)}")
         return arguments, named
 
     def run(frame: Frame) -> Value:
@@ -368,7 +368,7 @@ def _starred_call(scope: Scope, node: ast.Call, called: Evaluate, span: Span) ->
 
 def _once(named: dict[str, Value], name: Value, value: Value) -> None:
     if type(name) is not str:
-        raise Fault(f"the keys of an argument after ** must be strings, not a {type_name(name)}")
+        raise Fault(f"the keys of an argument after ** must be strings, not {a_type(name)}")
     if name in named:
         raise Fault(f"the argument {name} is given twice")
     named[name] = value

@@ -124,6 +124,11 @@ class Function(DefinedFunction):
             most = f"{count} argument{'' if count == 1 else 's'} by position" if count else "no arguments by position"
             raise Fault(f"{code.name}() takes {most}, but {len(arguments)} are given")
         left = dict(named)
+        if code.named_rest is None:
+            for name in left:
+                if name not in code.positional and name not in code.by_name:
+                    known = (*code.positional, *code.by_name)
+                    raise Fault(f"{code.name}() has no parameter {name}", suggestion(name, known))
         values: list[Value] = []
         for index, name in enumerate(code.positional):
             if index < len(arguments):
@@ -138,9 +143,6 @@ class Function(DefinedFunction):
         values += [self._argument(name, left) for name in code.by_name]
         if code.named_rest is not None:
             values.append(StarlarkDict(left.items()))
-        elif left:
-            unknown = next(iter(left))
-            raise Fault(f"{code.name}() has no parameter {unknown}", suggestion(unknown, (*code.positional, *code.by_name)))
         return values + [UNBOUND] * (code.size - code.count)
 
     def _argument(self, name: str, left: dict[str, Value]) -> Value:

@@ -10,7 +10,7 @@ from frazil.config.starlark import names, parser, syntax
 from frazil.config.starlark.builtins import UNIVERSE
 from frazil.config.starlark.errors import TOP_LEVEL, Diagnostic, Fault, Source, Span, StaticError, suggestion
 from frazil.config.starlark.expressions import FAILURES, Scope
-from frazil.config.starlark.functions import Frame
+from frazil.config.starlark.functions import Frame, Function
 from frazil.config.starlark.limits import Limits
 from frazil.config.starlark.machine import Machine
 from frazil.config.starlark.signature import Signature
@@ -91,13 +91,17 @@ class Interpreter:
     def call(self, function: Value, arguments: Sequence[object] = (), named: Mapping[str, object] | None = None) -> Value:
         """Call a function of a program, also while the program runs. Raises StarlarkError.
 
-        Raises Fault when the call itself is wrong and no Starlark code is running.
+        What is wrong with the call itself is told at the function's definition.
         """
         machine = self._machine
         site = machine.site
         given = {name: to_value(one) for name, one in (named or {}).items()}
         try:
             return machine.call(function, [to_value(one) for one in arguments], given)
+        except Fault as fault:
+            if not isinstance(function, Function):
+                raise
+            raise machine.located(fault, function.code.span) from None
         finally:
             machine.site = site
 

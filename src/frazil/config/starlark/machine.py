@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from frazil.config.starlark.errors import Fault, Span, StarlarkError
 from frazil.config.starlark.functions import Function
 from frazil.config.starlark.limits import Limits, Meter
-from frazil.config.starlark.values import Builtin, to_value, type_name
+from frazil.config.starlark.values import Builtin, a_type, to_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ class Machine(Meter):
                 return to_value(function.run(self, *function.receiver, *bound, **extra))
             finally:
                 self.site = site
-        raise Fault(f"a {type_name(function)} cannot be called")
+        raise Fault(f"{a_type(function)} cannot be called")
 
     def located(self, error: Fault | FrazilError, span: Span) -> StarlarkError:
         """An error as it happened at ``span`` of the innermost active call."""

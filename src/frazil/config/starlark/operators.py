@@ -11,7 +11,7 @@ from frazil.config.starlark.compare import check_hashable, equal, less, position
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.limits import MAXIMUM_INTEGER_BITS
 from frazil.config.starlark.text import percent, quoted, represent
-from frazil.config.starlark.values import StarlarkDict, StarlarkList, elements, is_number, type_name
+from frazil.config.starlark.values import StarlarkDict, StarlarkList, a_type, elements, is_number, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +161,7 @@ def contains(meter: Meter, wanted: Value, container: Value) -> bool:
     kind = type(container)
     if kind is str:
         if type(wanted) is not str:
-            raise Fault(f"a string contains strings only, not a {type_name(wanted)}")
+            raise Fault(f"a string contains strings only, not {a_type(wanted)}")
         meter.scan(len(container))
         return wanted in container
     if kind is StarlarkDict:
@@ -223,7 +223,7 @@ def invert(value: Value) -> Value:
 def sequence_index(sequence: Sequence[Value], index: Value, what: str) -> int:
     """``index`` as Python's list takes it, checked."""
     if type(index) is not int:
-        raise Fault(f"the index of a {what} must be an int, not a {type_name(index)}")
+        raise Fault(f"the index of a {what} must be an int, not {a_type(index)}")
     length = len(sequence)
     if not -length <= index < length:
         raise Fault(f"index {index} is out of range: the {what} has {length} elements")
@@ -243,7 +243,7 @@ def get_item(meter: Meter, container: Value, key: Value) -> Value:
         return container.items[sequence_index(container.items, key, "list")]
     if kind is str or kind is tuple or kind is range:
         return container[sequence_index(container, key, type_name(container))]
-    raise Fault(f"a {type_name(container)} cannot be indexed")
+    raise Fault(f"{a_type(container)} cannot be indexed")
 
 
 def _keys(container: StarlarkDict, key: Value) -> str:
@@ -271,14 +271,14 @@ def set_item(meter: Meter, container: Value, key: Value, value: Value) -> None:
         container.check_mutable()
         container.items[sequence_index(container.items, key, "list")] = value
     else:
-        raise Fault(f"the elements of a {type_name(container)} cannot be assigned")
+        raise Fault(f"the elements of {a_type(container)} cannot be assigned")
 
 
 def slice_of(meter: Meter, container: Value, bounds: Sequence[Value]) -> Value:
     """``container[start:stop:step]``."""
     for bound in bounds:
         if bound is not None and type(bound) is not int:
-            raise Fault(f"the bounds of a slice must be ints, not a {type_name(bound)}")
+            raise Fault(f"the bounds of a slice must be ints, not {a_type(bound)}")
     if bounds[2] == 0:
         raise Fault("the step of a slice cannot be 0")
     kind = type(container)
@@ -288,4 +288,4 @@ def slice_of(meter: Meter, container: Value, bounds: Sequence[Value]) -> Value:
     if kind is str or kind is tuple or kind is range:
         meter.allocate(0 if kind is range else len(container) * (1 if kind is str else SLOT))
         return container[slice(*bounds)]
-    raise Fault(f"a {type_name(container)} cannot be sliced")
+    raise Fault(f"{a_type(container)} cannot be sliced")

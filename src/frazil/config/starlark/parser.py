@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _REMEDIES: Final = (
-    ("Missing parentheses in call to 'print'", 'Write print("...").'),
     ("expected ':'", "A line that opens a block ends with a colon."),
     ("Maybe you meant '=='", "A comparison is written ==."),
     ("unterminated string", "Close the string on its line, or use three quotes."),
@@ -71,6 +70,8 @@ def _place(source: Source, error: SyntaxError) -> Span:
     line = min(max(error.lineno or 1, 1), len(source.lines))
     text = source.lines[line - 1]
     start = max((error.offset or 1) - 1, 0)
+    if isinstance(error, IndentationError):
+        start = len(text) - len(text.lstrip())
     end = error.end_offset - 1 if error.end_offset and error.end_lineno == error.lineno else start + 1
 
     def in_bytes(column: int) -> int:

@@ -183,42 +183,48 @@ class Signature:
 
     def bind(self, name: str, arguments: Sequence[Value], named: Mapping[str, Value]) -> tuple[list[Any], dict[str, Any]]:
         """Python arguments for a call. Raises Fault when they do not fit; ``name`` is the function's, for messages."""
-        positional = [one for one in self.parameters if one.by_position]
-        if len(arguments) > len(positional) and self.rest is None:
-            most = f"{len(positional)} argument{'' if len(positional) == 1 else 's'}" if positional else "no arguments"
-            raise Fault(f"{name}() takes {most}, but {len(arguments)} are given")
+        most = sum(one.by_position for one in self.parameters)
+        if len(arguments) > most and self.rest is None:
+            wanted = f"{most} argument{'' if most == 1 else 's'}" if most else "no arguments"
+            raise Fault(f"{name}() takes {wanted}, but {len(arguments)} are given")
         left = dict(named)
+        if left and self.named_rest is None:
+            self._check_names(name, left)
         bound = []
         extra = {}
         for index, one in enumerate(self.parameters):
-            by_name = one.by_name and one.name in left
-            if one.by_position and index < len(arguments):
-                if by_name:
-                    raise Fault(f"{name}() gets {one.name} twice")
-                value = _checked(name, one, arguments[index])
-            elif by_name:
-                value = _checked(name, one, left.pop(one.name))
-            elif one.default is MISSING:
-                raise Fault(f"{name}() needs {one.name}, which is not given")
-            else:
-                value = one.default
+            given = arguments[index] if one.by_position and index < len(arguments) else MISSING
+            value = _argument(name, one, given, left)
             if one.by_position:
                 bound.append(value)
             else:
                 extra[one.name] = value
         if self.rest is not None:
-            bound += [_checked(name, Parameter("*", self.rest, None, True, False), one) for one in arguments[len(positional) :]]
-        if left:
-            extra |= self._named(name, left)
+            bound += [_checked(name, Parameter("*", self.rest, None, True, False), one) for one in arguments[most:]]
+        if self.named_rest is not None:
+            rest = self.named_rest
+            extra |= {key: _checked(name, Parameter(key, rest, None, False, True), value) for key, value in left.items()}
         return bound, extra
 
-    def _named(self, name: str, left: Mapping[str, Value]) -> dict[str, Any]:
-        if self.named_rest is None:
-            unknown = next(iter(left))
-            known = [one.name for one in self.parameters if one.by_name]
-            raise Fault(f"{name}() has no parameter {unknown}", suggestion(unknown, known))
-        rest = self.named_rest
-        return {key: _checked(name, Parameter(key, rest, None, False, True), value) for key, value in left.items()}
+    def _check_names(self, name: str, named: Mapping[str, Value]) -> None:
+        known = [one.name for one in self.parameters if one.by_name]
+        for each in named:
+            if each not in known:
+                raise Fault(f"{name}() has no parameter {each}", suggestion(each, known))
+
+
+def _argument(name: str, parameter: Parameter, given: Value, left: dict[str, Value]) -> Any:
+    """A parameter's value: ``given`` by position, or from what is ``left`` of those by name, or its default."""
+    by_name = parameter.by_name and parameter.name in left
+    if given is not MISSING:
+        if by_name:
+            raise Fault(f"{name}() gets {parameter.name} twice")
+        return _checked(name, parameter, given)
+    if by_name:
+        return _checked(name, parameter, left.pop(parameter.name))
+    if parameter.default is MISSING:
+        raise Fault(f"{name}() needs {parameter.name}, which is not given")
+    return parameter.default
 
 
 def _checked(name: str, parameter: Parameter, value: Value) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.operators import SLOT
 from frazil.config.starlark.text import interpolate
-from frazil.config.starlark.values import StarlarkList, type_name
+from frazil.config.starlark.values import StarlarkList, a_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def _affixes(name: str, wanted: Value) -> tuple[str, ...]:
     affixes = wanted if type(wanted) is tuple else (wanted,)
     for one in affixes:
         if type(one) is not str:
-            raise Fault(f"{name}() takes a string or a tuple of strings, not a {type_name(one)}")
+            raise Fault(f"{name}() takes a string or a tuple of strings, not {a_type(one)}")
     return affixes
 
 
@@ -86,7 +86,7 @@ def _join(meter: Meter, text: str, elements: Items, /) -> Value:
     size = 0
     for index, one in enumerate(elements):
         if type(one) is not str:
-            raise Fault(f"join() joins strings; element {index} is a {type_name(one)}", "Convert it with str(...).")
+            raise Fault(f"join() joins strings; element {index} is {a_type(one)}", "Convert it with str(...).")
         size += len(one)
     meter.allocate(size + len(text) * len(elements))
     return text.join(elements)

@@ -20,7 +20,7 @@ _STATEMENTS: Final = (
 )  # fmt: skip
 _EXPRESSIONS: Final = (
     ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Dict, ast.List, ast.Tuple, ast.ListComp, ast.DictComp, ast.Compare,
-    ast.Call, ast.Constant, ast.Attribute, ast.Subscript, ast.Name, ast.Lambda, ast.Slice, ast.Starred,
+    ast.Call, ast.Constant, ast.Attribute, ast.Subscript, ast.Name, ast.Lambda, ast.Slice,
 )  # fmt: skip
 _FOREIGN: Final[dict[str, tuple[str, str]]] = {
     "Import": ("import", 'Load names of another file with load("file.bzl", "name").'),
@@ -47,6 +47,7 @@ _FOREIGN: Final[dict[str, tuple[str, str]]] = {
     "GeneratorExp": ("a generator expression", "Use a list comprehension: [...]."),
     "Set": ("a set display", "Use a list, or a dictionary with values True."),
     "SetComp": ("a set comprehension", "Use a list or dictionary comprehension."),
+    "Starred": ("a * here", "A * stands before arguments of calls only."),
     "Yield": ("yield", "Return a list."),
     "YieldFrom": ("yield", "Return a list."),
     "Await": ("await", ""),

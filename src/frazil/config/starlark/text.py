@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.limits import MAXIMUM_NESTING
-from frazil.config.starlark.values import Builtin, StarlarkDict, StarlarkList, is_number, type_name
+from frazil.config.starlark.values import Builtin, StarlarkDict, StarlarkList, a_type, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ASCII: Final = 0x80
 _BMP: Final = 0x10000
-_PRECISION: Final = 17
+_CONTAINER: Final = 8
+"""Steps of showing a list or dictionary, which takes longer than most."""
 _SPECIFICATION: Final = re.compile(r"%(?:\(([^)]*)\))?(.?)", re.DOTALL)
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -41,7 +42,7 @@ def represent(meter: Meter, value: Value) -> str:
 def _represent(meter: Meter, value: Value, parts: list[str], inside: list[Value]) -> None:
     kind = type(value)
     if kind is tuple or kind is StarlarkList or kind is StarlarkDict:
-        meter.step()
+        meter.step(_CONTAINER)
         if any(value is outer for outer in inside):
             parts.append("{...}" if kind is StarlarkDict else "[...]")
             return
@@ -76,8 +77,9 @@ def _scalar(value: Value) -> str:
     if type(value) is float:
         return shown_float(value)
     if type(value) is range:
-        step = "" if value.step == 1 else f", {value.step}"
-        return f"range({value.start}, {value.stop}{step})"
+        if value.step != 1:
+            return f"range({value.start}, {value.stop}, {value.step})"
+        return f"range({value.start}, {value.stop})" if value.start else f"range({value.stop})"
     if isinstance(value, Builtin):
         return f"<built-in function {value.name}>"
     return str(value)
@@ -119,7 +121,7 @@ def percent(meter: Meter, template: str, argument: Value) -> str:
             continue
         if key is not None:
             if type(argument) is not StarlarkDict:
-                raise Fault(f"%({key}) needs a dict on the right of %, not a {type_name(argument)}")
+                raise Fault(f"%({key}) needs a dict on the right of %, not {a_type(argument)}")
             if key not in argument:
                 raise Fault(f"the dictionary has no key {quoted(key)} for this format")
             named = True
@@ -154,7 +156,7 @@ def _converted(meter: Meter, conversion: str, value: Value) -> str:
 
 def _integer(conversion: str, value: Value) -> str:
     if not is_number(value):
-        raise Fault(f"%{conversion} needs an int, not a {type_name(value)}")
+        raise Fault(f"%{conversion} needs an int, not {a_type(value)}")
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Fault(f"cannot convert float {shown_float(value)} to an integer")
@@ -164,7 +166,7 @@ def _integer(conversion: str, value: Value) -> str:
 
 def _real(conversion: str, value: Value) -> str:
     if not is_number(value):
-        raise Fault(f"%{conversion} needs a float, not a {type_name(value)}")
+        raise Fault(f"%{conversion} needs a float, not {a_type(value)}")
     try:
         number = float(value)
     except OverflowError:

@@ -30,7 +30,7 @@ class Mutable:
         if self.frozen:
             raise Fault(f"this {type_name(self)} is frozen: it comes from a loaded file", "Make a copy and change that.")
         if self.iterators:
-            raise Fault(f"cannot change a {type_name(self)} while it is iterated over", "Iterate over a copy: list(...).")
+            raise Fault(f"cannot change {a_type(self)} while it is iterated over", "Iterate over a copy: list(...).")
 
 
 class StarlarkList(Mutable, Sequence[Any]):
@@ -176,6 +176,12 @@ def type_name(value: Value) -> str:
     if isinstance(value, Mutable):
         return "list" if isinstance(value, StarlarkList) else "dict"
     return "function" if isinstance(value, DefinedFunction) else type(value).__name__
+
+
+def a_type(value: Value) -> str:
+    """The type of ``value`` with its article, for messages."""
+    name = type_name(value)
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def truth(value: Value) -> bool:
