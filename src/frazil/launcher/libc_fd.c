@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/file.h>
@@ -213,7 +212,7 @@ FRAZIL_EXPORT void closefrom(int first)
 }
 
 /* A shared mapping outlives its descriptors and may be written to: the file must keep its memfd. */
-FRAZIL_SLOW static void keep_memfd(int fd)
+FRAZIL_SLOW void frazil_fd_keep_memfd(int fd)
 {
     frazil_lock();
     frazil_node *node = frazil_fd_node(fd);
@@ -222,18 +221,10 @@ FRAZIL_SLOW static void keep_memfd(int fd)
     frazil_unlock();
 }
 
-/* Likewise what a started program inherits. */
-FRAZIL_EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
-{
-    if (frazil_fd_maybe(fd))
-        keep_memfd(fd);
-    return FRAZIL_REAL_OF(posix_spawn_file_actions_adddup2)(actions, fd, to);
-}
-
 FRAZIL_EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
     if (fd >= 0 && !(flags & MAP_PRIVATE) && frazil_fd_maybe(fd))
-        keep_memfd(fd);
+        frazil_fd_keep_memfd(fd);
     return (void *)FRAZIL_LIBC(SYS_mmap, address, length, protection, flags, fd, offset);
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -491,6 +492,29 @@ static void test_extended_attributes(void)
     CHECK(unlink(path) == 0 && unlink("/memfs:/link-to-it") == 0);
 }
 
+/* The child's standard output is a file of memfs that posix_spawn opens. */
+static void test_spawn(void)
+{
+    posix_spawn_file_actions_t actions;
+    char *arguments[] = {"true", NULL};
+    const char *shell = "/bin/sh";
+    int status;
+    pid_t child;
+
+    CHECK(posix_spawn_file_actions_init(&actions) == 0);
+    CHECK(posix_spawn_file_actions_addopen(&actions, 1, "/memfs:/nope/out", O_WRONLY | O_CREAT, 0600) == ENOENT);
+    CHECK(posix_spawn_file_actions_addopen(&actions, 1, "/memfs:/out", O_WRONLY | O_CREAT, 0600) == 0);
+    if (access(shell, X_OK) == 0) {
+        char *script[] = {"sh", "-c", "echo from the child", NULL};
+        CHECK(posix_spawn(&child, shell, &actions, NULL, script, environ) == 0);
+        CHECK(waitpid(child, &status, 0) == child && status == 0 && holds("/memfs:/out", "from the child\n"));
+    } else {
+        CHECK(posix_spawn(&child, shell, &actions, NULL, arguments, environ) == ENOENT);
+    }
+    CHECK(posix_spawn_file_actions_destroy(&actions) == 0 && unlink("/memfs:/out") == 0);
+    FAILS(fcntl(256, F_GETFD), EBADF);
+}
+
 static void write_to_pipe(void)
 {
     int fd = open("/memfs:/pipe", O_WRONLY);
@@ -600,6 +624,7 @@ int main(int argc, char **argv)
     test_entry_named_as_the_mount();
     test_extended_attributes();
     test_named_pipes();
+    test_spawn();
     test_fork();
     if (access("/tmp", W_OK) == 0)
         in_child(refuse_memfds);
