@@ -65,6 +65,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
+def without_zig(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A ``PYTHONPATH`` under which the ziglang package has no compiler."""
+    place = tmp_path_factory.mktemp("without-zig")
+    (place / "ziglang").mkdir()
+    (place / "ziglang/__init__.py").touch()
+    return str(place)
+
+
+@pytest.fixture(scope="session")
 def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that all workers of this run share."""
     base = tmp_path_factory.getbasetemp()

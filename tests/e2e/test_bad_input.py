@@ -312,8 +312,8 @@ def test_a_download_needs_a_digest(bench: Bench) -> None:
 # --- this machine ---
 
 
-def test_no_compiler(bench: Bench) -> None:
-    failure = bench.fail(HELLO, env={"PATH": str(bench.place), "CC": ""})
+def test_no_compiler(bench: Bench, without_zig: str) -> None:
+    failure = bench.fail(HELLO, env={"PATH": str(bench.place), "CC": "", "PYTHONPATH": without_zig})
     assert "there is no C compiler on this machine\n" in failure.message
     assert "apt install gcc" in failure.message
 
