@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 
 def doctor(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "frazil", "doctor", *arguments]
