@@ -71,8 +71,8 @@ def spec(text: str) -> str:
     """The specification with its tables made anew."""
     for name, fields in STRUCTURES.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        rows = table(fields)
-        text, count = pattern.subn(lambda found, rows=rows: found[1] + rows + found[2], text)
+        rows = table(fields).replace("\\", r"\\")
+        text, count = pattern.subn(rf"\g<1>{rows}\g<2>", text)
         if count != 1:
             sys.exit(f"{SPEC_FILE}: one place for the table {name!r} is needed, {count} found")
     return text

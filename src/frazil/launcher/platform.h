@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The segment that holds the image, of size 0 when the file does not hold all of it, and where it starts in the file; false when
- * the program has none. Needs no file and no /proc. */
+/* The segment that holds the image, of size 0 when the file does not hold all of it, and where it starts in the file; false
+ * when the program has none. Needs no file and no /proc. */
 bool frazil_platform_image(const void **base, size_t *size, uint64_t *offset);
 
 /* The absolute path of the running executable with links resolved, also when it was deleted; "" when it cannot be known. */
