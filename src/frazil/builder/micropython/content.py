@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from frazil import __version__
 from frazil.builder.bytecode import read_content
 from frazil.builder.micropython import strings
 from frazil.builder.micropython.entries import read_entry, write_entry
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from frazil.frozen import FrozenModule
 
 _KIND: Final = "frozen-content"
+_FORMAT: Final = "1"
+"""Raised when the same modules come to other C."""
 _TOOL: Final = "tools/mpy-tool.py"
 _TOOL_FILES: Final = (_TOOL, "py/makeqstrdata.py")
 _STRINGS: Final = "genhdr/qstrdefs.preprocessed.h"
@@ -90,8 +91,7 @@ def freeze_content(
     tools = _tools(firmware) if bytecode else ()
     texts = [(module.target, read_content(module.path)) for module in modules if module.kind is Kind.STRING]
     key = digest(
-        "1",
-        __version__,
+        _FORMAT,
         firmware.dialect.value,
         *firmware.tool_flags,
         *map(_digest_of, tools),
