@@ -26,6 +26,8 @@ VERBS: Final = {
     "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
+    "targets": "List the targets of a Starlark configuration.",
+    "config": "Check a Starlark configuration.",
     "inspect": "List what is inside an executable.",
     "doctor": "Say what this machine has for building, and what is missing.",
     "cache": "Show or empty the cache.",

@@ -28,7 +28,7 @@ class Resource(HostObject, starlark_type="PythonModuleSource"):
 
 
 class Base(HostObject, starlark_type="Base"):
-    kept = Attribute("Any")
+    kept = Attribute("object")
 
     @method
     def keep(self, thing: object) -> object:

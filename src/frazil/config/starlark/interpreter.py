@@ -69,6 +69,11 @@ class Interpreter:
         self._loaded: dict[Path, Module] = {}
         self._loading: list[Path] = []
 
+    @property
+    def site(self) -> Span | None:
+        """The call that is being made while a function of the host runs."""
+        return self._machine.site
+
     def run_file(self, path: Path) -> Module:
         """Check a file and all that it loads, then run it. Raises StarlarkError, or SourceError when it cannot be read."""
         source = parser.read(path, str(path))

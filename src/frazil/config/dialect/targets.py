@@ -1,0 +1,125 @@
+"""Targets: functions under names, called once each, what they depend on first.
+
+Nothing here knows what targets return.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from frazil.config.starlark.errors import Fault, suggestion
+from frazil.config.starlark.interpreter import builtin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from frazil.config.starlark.values import Builtin, Value
+
+    Function = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A registered target."""
+
+    name: str
+    function: Value
+    depends: tuple[str, ...]
+    place: str
+    """Where it was registered, as ``file:line:column``."""
+
+
+class Targets:
+    """The targets of one configuration, in the order of their registration.
+
+    ``call`` calls a Starlark function; ``place`` says where the program is. ``wanted`` is what ``resolve_targets()`` resolves:
+    names, nothing for the default target; None lets it do nothing, for those who only look.
+    """
+
+    def __init__(
+        self, call: Callable[[Value, Sequence[Value]], Value], place: Callable[[], str], wanted: Sequence[str] | None
+    ) -> None:
+        self._call = call
+        self._place = place
+        self._wanted = wanted
+        self._targets: dict[str, Target] = {}
+        self._default: str | None = None
+        self._build_script_default: str | None = None
+        self._resolved: dict[str, Value] = {}
+        self._resolving: list[str] = []
+
+    @property
+    def registered(self) -> tuple[Target, ...]:
+        """All targets."""
+        return tuple(self._targets.values())
+
+    @property
+    def default(self) -> str | None:
+        """The last target registered with ``default=True``, otherwise the first one."""
+        return self._default or next(iter(self._targets), None)
+
+    @property
+    def build_script_default(self) -> str | None:
+        """The last target registered with ``default_build_script=True``, otherwise the default."""
+        return self._build_script_default or self.default
+
+    @property
+    def results(self) -> dict[str, Value]:
+        """What the resolved targets returned, in the order in which they ended."""
+        return dict(self._resolved)
+
+    def functions(self) -> dict[str, Builtin]:
+        """What programs call."""
+        return {
+            "register_target": builtin(self.register, "register_target"),
+            "resolve_target": builtin(self.resolve, "resolve_target"),
+            "resolve_targets": builtin(self.resolve_wanted, "resolve_targets"),
+        }
+
+    def register(
+        self,
+        target: str,
+        callable_: Function,
+        depends: list[str] | None = None,
+        default: bool = False,  # noqa: FBT001, FBT002 - the dialect's signature
+        default_build_script: bool = False,  # noqa: FBT001, FBT002 - likewise
+    ) -> None:
+        """``register_target(...)``: a later registration of a name replaces an earlier one."""
+        if not target or target in {".", ".."} or "/" in target or "\0" in target:
+            raise Fault(f"{target!r} cannot be the name of a target", "It becomes a directory's name.")
+        self._targets[target] = Target(target, callable_, tuple(depends or ()), self._place())
+        if default:
+            self._default = target
+        if default_build_script:
+            self._build_script_default = target
+
+    def resolve(self, target: str) -> Value:
+        """``resolve_target(name)``: the target's value; its function is called the first time only."""
+        if target in self._resolved:
+            return self._resolved[target]
+        if target not in self._targets:
+            known = ", ".join(self._targets) or "none"
+            raise Fault(f"there is no target {target}", suggestion(target, self._targets) or f"Registered: {known}.")
+        if target in self._resolving:
+            cycle = " needs ".join([*self._resolving[self._resolving.index(target) :], target])
+            raise Fault(f"targets depend on each other: {cycle}")
+        self._resolving.append(target)
+        try:
+            found = self._targets[target]
+            given = [self.resolve(name) for name in found.depends]
+            self._resolved[target] = self._call(found.function, given)
+        finally:
+            self._resolving.pop()
+        return self._resolved[target]
+
+    def resolve_wanted(self) -> None:
+        """``resolve_targets()``: resolve what was asked for, or the default target."""
+        if self._wanted is None:
+            return
+        if not self._targets:
+            raise Fault("no target is registered", "Register one with register_target(name, function).")
+        for name in self._wanted or (self.default,):
+            if name is not None:
+                self.resolve(name)

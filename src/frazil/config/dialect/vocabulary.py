@@ -1,0 +1,59 @@
+"""The names that configurations of all eras use, and what becomes of those that frazil does not build with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from frazil.config.starlark.errors import Fault
+from frazil.config.starlark.interpreter import builtin
+
+if TYPE_CHECKING:
+    from frazil.config.starlark.values import Builtin
+
+NOT_YET: Final = (
+    "default_python_distribution",
+    "PythonDistribution",
+    "PythonInterpreterConfig",
+    "FileManifest",
+    "FileContent",
+    "glob",
+    "PythonWheelBuilder",
+    "can_prompt",
+    "prompt_confirm",
+    "prompt_input",
+    "prompt_password",
+    "set_build_path",
+)
+FOREIGN: Final = {
+    "WiXInstaller": "Windows installers",
+    "WiXMSIBuilder": "Windows installers",
+    "WiXBundleBuilder": "Windows installers",
+    "MacOsApplicationBundleBuilder": "macOS bundles",
+    "AppleUniversalBinary": "macOS binaries",
+    "Snap": "snaps",
+    "SnapApp": "snaps",
+    "SnapPart": "snaps",
+    "SnapcraftBuilder": "snaps",
+    "code_signer_from_pfx_file": "code signing",
+    "code_signer_from_windows_store_sha1_thumbprint": "code signing",
+    "code_signer_from_windows_store_subject": "code signing",
+    "code_signer_from_windows_store_auto": "code signing",
+}
+"""What makes things for other systems: it may be defined in functions, and is refused when one of them runs."""
+
+
+def refusals() -> dict[str, Builtin]:
+    """Functions under all those names, which say why they cannot be called."""
+    found = {name: _refusal(name, f"{name} cannot be built with yet", "") for name in NOT_YET}
+    for name, what in FOREIGN.items():
+        remedy = "Build another target; frazil targets lists them."
+        found[name] = _refusal(name, f"{name} is for {what}, which frazil does not make", remedy)
+    return found
+
+
+def _refusal(name: str, problem: str, remedy: str) -> Builtin:
+    def refuse(*args: object, **kwargs: object) -> None:
+        del args, kwargs
+        raise Fault(problem, remedy)
+
+    return builtin(refuse, name)
