@@ -43,12 +43,15 @@ def test_a_file_runs_once(write: Write) -> None:
     assert printed == ["c"]
 
 
-@pytest.mark.parametrize("change", ["x.append(1)", "d['k'].append(1)", "d['k'] = 1", "add()", "x += [1]"])
+@pytest.mark.parametrize(
+    "change", ["default()", "counter()", "x.append(1)", "d['k'].append(1)", "d['k'] = 1", "add()", "x += [1]"]
+)
 def test_what_was_loaded_is_frozen(write: Write, change: str) -> None:
     base = write(
         {
-            "a.bzl": f'load("b.bzl", "x", "d", "add")\n{change}\n',
-            "b.bzl": "x = []\nd = {'k': [1]}\ndef add():\n    x.append(1)\nadd()\n",
+            "a.bzl": f'load("b.bzl", "x", "d", "add", "default", "counter")\n{change}\n',
+            "b.bzl": "x = []\nd = {'k': [1]}\ndef add():\n    x.append(1)\nadd()\n"
+            "def default(y = []):\n    y.append(1)\ndef make():\n    c = []\n    return lambda: c.append(1)\ncounter = make()\ncounter()\n",
         }
     )
     with pytest.raises(StarlarkError, match="is frozen: it comes from a loaded file"):

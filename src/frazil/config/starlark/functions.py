@@ -11,7 +11,7 @@ from frazil.config.starlark.operators import SLOT
 from frazil.config.starlark.values import DefinedFunction, StarlarkDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from frazil.config.starlark.machine import Machine
     from frazil.config.starlark.values import Value
@@ -93,6 +93,14 @@ class Function(DefinedFunction):
     def __str__(self) -> str:
         """What ``str`` and ``repr`` of it are in a program."""
         return f"<function {self.name}>"
+
+    def reachable(self) -> Iterable[Value]:
+        """Defaults, and what the frames around hold."""
+        yield from self.defaults.values()
+        frame: Frame | None = self.parent
+        while frame is not None:
+            yield from frame.values
+            frame = frame.parent
 
     def invoke(self, machine: Machine, arguments: Sequence[Value], named: Mapping[str, Value]) -> Value:
         """Call the function. Raises Fault for wrong arguments and recursion, StarlarkError for what goes wrong inside."""

@@ -145,6 +145,10 @@ class DefinedFunction:
 
     name: str
 
+    def reachable(self) -> Iterable[Value]:
+        """The values that a call of the function may change: its defaults, and variables of functions around it."""
+        raise NotImplementedError
+
 
 class Hosted:
     """Base of objects of the host (``host.HostObject``)."""
@@ -228,14 +232,17 @@ def to_value(thing: object) -> Value:
 
 
 def freeze(roots: Iterable[Value]) -> None:
-    """Freeze all values that can be reached through lists, dictionaries and tuples, however deep."""
+    """Freeze all values that can be reached through lists, dictionaries, tuples and functions, however deep."""
     seen: set[int] = set()
     waiting = list(roots)
     while waiting:
         value = waiting.pop()
-        if id(value) in seen or not isinstance(value, Mutable | tuple):
+        if id(value) in seen or not isinstance(value, Mutable | tuple | DefinedFunction):
             continue
         seen.add(id(value))
+        if isinstance(value, DefinedFunction):
+            waiting.extend(value.reachable())
+            continue
         if isinstance(value, Mutable):
             value.frozen = True
         if isinstance(value, StarlarkDict):
