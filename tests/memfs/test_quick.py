@@ -42,6 +42,6 @@ def test_differences_need_a_reason() -> None:
 
 def test_one_in_a_hundred_is_too_many() -> None:
     outcomes = {f"test.test_x.T.test_{number}": "ok" for number in range(100)}
-    test = "test.test_posix.TestPosixSpawn.test_open_file"
+    test = "test.test_posix.TestPosixSpawn.test_returns_pid"
     result = Comparison("test_x", outcomes, {}, (Difference(test, "ok", "error", ""),))
     assert verdict([result], reasons()) == ["1 of the 100 tests that pass on tmpfs do not pass on memfs"]
