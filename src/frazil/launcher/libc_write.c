@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -15,22 +16,32 @@
 #include "memfs_file.h"
 #include "memfs_kernel.h"
 
-/* How many of `wanted` bytes may be written to the descriptor. */
-FRAZIL_SLOW static uint64_t room_for(int fd, uint64_t wanted)
+#define AT_PLACE (-1) /* offset: where the descriptor stands */
+
+/* How many of `wanted` bytes may be written to the descriptor at an offset. */
+FRAZIL_SLOW static uint64_t room_for(int fd, uint64_t wanted, int64_t offset)
 {
     frazil_lock();
     frazil_node *node = frazil_fd_node(fd);
-    uint64_t room = node != NULL && S_ISREG(node->mode) ? frazil_file_room(wanted) : wanted;
+    uint64_t room = wanted;
+    if (node != NULL && S_ISREG(node->mode)) {
+        struct stat status;
+        if (frazil_kernel(SYS_fcntl, fd, F_GETFL) & O_APPEND)
+            offset = frazil_kernel(SYS_fstat, fd, &status) == 0 ? status.st_size : 0;
+        else if (offset < 0)
+            offset = frazil_kernel(SYS_lseek, fd, 0, SEEK_CUR);
+        room = frazil_file_room_at(node, offset, wanted);
+    }
     frazil_unlock();
     return room;
 }
 
 /* Limit a count; false: nothing fits and errno says so. */
-static bool fits(int fd, size_t *count)
+static bool fits(int fd, size_t *count, int64_t offset)
 {
     if (*count == 0 || !frazil_fd_maybe(fd) || frazil_file_has_room(*count))
         return true;
-    uint64_t room = room_for(fd, *count);
+    uint64_t room = room_for(fd, *count, offset);
     if (room == 0)
         return frazil_result(-ENOSPC), false;
     *count = room;
@@ -39,21 +50,21 @@ static bool fits(int fd, size_t *count)
 
 FRAZIL_EXPORT ssize_t write(int fd, const void *data, size_t count)
 {
-    return fits(fd, &count) ? FRAZIL_LIBC(SYS_write, fd, data, count) : -1;
+    return fits(fd, &count, AT_PLACE) ? FRAZIL_LIBC(SYS_write, fd, data, count) : -1;
 }
 
 FRAZIL_EXPORT ssize_t pwrite(int fd, const void *data, size_t count, off_t offset)
 {
-    return fits(fd, &count) ? FRAZIL_LIBC(SYS_pwrite64, fd, data, count, offset) : -1;
+    return fits(fd, &count, offset) ? FRAZIL_LIBC(SYS_pwrite64, fd, data, count, offset) : -1;
 }
 
 FRAZIL_EXPORT ssize_t pwrite64(int fd, const void *data, size_t count, off64_t offset)
 {
-    return fits(fd, &count) ? FRAZIL_LIBC(SYS_pwrite64, fd, data, count, offset) : -1;
+    return fits(fd, &count, offset) ? FRAZIL_LIBC(SYS_pwrite64, fd, data, count, offset) : -1;
 }
 
 /* A vector of which all or nothing fits: it cannot be cut without a copy. */
-static bool vector_fits(int fd, const struct iovec *vector, int length)
+static bool vector_fits(int fd, const struct iovec *vector, int length, int64_t offset)
 {
     size_t total = 0;
 
@@ -62,49 +73,53 @@ static bool vector_fits(int fd, const struct iovec *vector, int length)
     for (int i = 0; i < length; i++)
         total += vector[i].iov_len;
     size_t room = total;
-    if (fits(fd, &room) && room == total)
+    if (fits(fd, &room, offset) && room == total)
         return true;
     return frazil_result(-ENOSPC), false;
 }
 
 FRAZIL_EXPORT ssize_t writev(int fd, const struct iovec *vector, int length)
 {
-    return vector_fits(fd, vector, length) ? FRAZIL_LIBC(SYS_writev, fd, vector, length) : -1;
+    return vector_fits(fd, vector, length, AT_PLACE) ? FRAZIL_LIBC(SYS_writev, fd, vector, length) : -1;
 }
 
 FRAZIL_EXPORT ssize_t pwritev(int fd, const struct iovec *vector, int length, off_t offset)
 {
-    return vector_fits(fd, vector, length) ? FRAZIL_LIBC(SYS_pwritev, fd, vector, length, offset, 0) : -1;
+    return vector_fits(fd, vector, length, offset) ? FRAZIL_LIBC(SYS_pwritev, fd, vector, length, offset, 0) : -1;
 }
 
 FRAZIL_EXPORT ssize_t pwritev64(int fd, const struct iovec *vector, int length, off64_t offset)
 {
-    return vector_fits(fd, vector, length) ? FRAZIL_LIBC(SYS_pwritev, fd, vector, length, offset, 0) : -1;
+    return vector_fits(fd, vector, length, offset) ? FRAZIL_LIBC(SYS_pwritev, fd, vector, length, offset, 0) : -1;
 }
 
 FRAZIL_EXPORT ssize_t pwritev2(int fd, const struct iovec *vector, int length, off_t offset, int flags)
 {
-    return vector_fits(fd, vector, length) ? FRAZIL_LIBC(SYS_pwritev2, fd, vector, length, offset, 0, flags) : -1;
+    return vector_fits(fd, vector, length, offset) ? FRAZIL_LIBC(SYS_pwritev2, fd, vector, length, offset, 0, flags) : -1;
 }
 
 FRAZIL_EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t count)
 {
-    return fits(to, &count) ? FRAZIL_LIBC(SYS_sendfile, to, from, offset, count) : -1;
+    return fits(to, &count, AT_PLACE) ? FRAZIL_LIBC(SYS_sendfile, to, from, offset, count) : -1;
 }
 
 FRAZIL_EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t count)
 {
-    return fits(to, &count) ? FRAZIL_LIBC(SYS_sendfile, to, from, offset, count) : -1;
+    return fits(to, &count, AT_PLACE) ? FRAZIL_LIBC(SYS_sendfile, to, from, offset, count) : -1;
 }
 
 FRAZIL_EXPORT ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count, unsigned flags)
 {
-    return fits(to, &count) ? FRAZIL_LIBC(SYS_copy_file_range, from, from_offset, to, to_offset, count, flags) : -1;
+    return fits(to, &count, to_offset != NULL ? *to_offset : AT_PLACE)
+        ? FRAZIL_LIBC(SYS_copy_file_range, from, from_offset, to, to_offset, count, flags)
+        : -1;
 }
 
 FRAZIL_EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t count, unsigned flags)
 {
-    return fits(to, &count) ? FRAZIL_LIBC(SYS_splice, from, from_offset, to, to_offset, count, flags) : -1;
+    return fits(to, &count, to_offset != NULL ? *to_offset : AT_PLACE)
+        ? FRAZIL_LIBC(SYS_splice, from, from_offset, to, to_offset, count, flags)
+        : -1;
 }
 
 /* Space that is set aside is all or nothing. */
@@ -113,7 +128,7 @@ static long allocate(int fd, int mode, off_t offset, off_t length)
     if (length > 0 && !(mode & FALLOC_FL_PUNCH_HOLE) && frazil_fd_maybe(fd)) {
         size_t room = (size_t)length;
         int before = errno;
-        bool enough = fits(fd, &room) && room == (size_t)length;
+        bool enough = fits(fd, &room, offset) && room == (size_t)length;
         errno = before;
         if (!enough)
             return -ENOSPC;

@@ -276,6 +276,8 @@ static int link_node(const frazil_walk *new, frazil_node *node)
         return -EPERM;
     if (node->links == 0 && (!S_ISREG(node->mode) || node->holds == 0 || node->file.unlinkable || !node->file.nameless))
         return -ENOENT;
+    if (!frazil_file_has_room(1) && frazil_file_room(1) == 0)
+        return -ENOSPC;
     error = frazil_attach(new->parent, new->name, new->length, node);
     if (error == 0)
         node->ctime = new->parent->ctime;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/memfd.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,7 @@
 #define PAGE 4096u
 #define IDLE_MOST 256u /* memfds of files that are not open */
 #define HEAP_MOST (1u << 20) /* larger files keep their memfd */
+#define TRIM_EVERY (32u << 20) /* freed bytes of the heap */
 
 static frazil_node *idle_first, *idle_last; /* not open, least recently closed first */
 static uint32_t idle_count;
@@ -82,10 +84,18 @@ static void leave_backed(frazil_node *node)
 
 static void drop_heap(frazil_file *file)
 {
-    if (file->heap != NULL)
-        heap_bytes -= file->size;
+    static uint64_t freed; /* since libc was last told to give back what it can */
+
+    if (file->heap == NULL)
+        return;
+    heap_bytes -= file->size;
+    freed += file->size;
     free(file->heap);
     file->heap = NULL;
+    if (freed >= TRIM_EVERY) {
+        freed = 0;
+        malloc_trim(0);
+    }
 }
 
 /* Filling memfds */
@@ -653,4 +663,29 @@ uint64_t frazil_file_room(uint64_t wanted)
         return wanted;
     uint64_t left = used < most ? (most - used) / PAGE * PAGE : 0;
     return left < wanted ? left : wanted;
+}
+
+/* How many bytes from `offset` on lie in pages that the file has. */
+static uint64_t present_at(const frazil_node *node, int64_t offset)
+{
+    int fd = node->file.backing;
+    long end = offset, place = fd >= 0 ? frazil_kernel(SYS_lseek, fd, 0, SEEK_CUR) : -1; /* others may share it, see above */
+
+    if (place < 0)
+        return 0;
+    long page = offset / PAGE * PAGE;
+    if (frazil_kernel(SYS_lseek, fd, page, SEEK_DATA) == page)
+        end = (frazil_kernel(SYS_lseek, fd, page, SEEK_HOLE) + PAGE - 1) / PAGE * PAGE;
+    frazil_kernel(SYS_lseek, fd, place, SEEK_SET);
+    return end > offset ? (uint64_t)(end - offset) : 0;
+}
+
+uint64_t frazil_file_room_at(const frazil_node *node, int64_t offset, uint64_t wanted)
+{
+    uint64_t room = frazil_file_room(wanted);
+
+    if (room == wanted)
+        return room;
+    uint64_t present = present_at(node, offset);
+    return present >= wanted ? wanted : present + frazil_file_room(wanted - present);
 }

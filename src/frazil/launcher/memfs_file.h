@@ -68,4 +68,7 @@ bool frazil_file_has_room(uint64_t wanted);
 /* How many of `wanted` more bytes fit; 0 when none. */
 uint64_t frazil_file_room(uint64_t wanted);
 
+/* The same for bytes to be written at `offset` of a file; what replaces pages that are there takes nothing. */
+uint64_t frazil_file_room_at(const frazil_node *node, int64_t offset, uint64_t wanted);
+
 #endif

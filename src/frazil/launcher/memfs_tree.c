@@ -398,13 +398,20 @@ int frazil_attach(frazil_node *parent, const char *name, size_t length, frazil_n
             parent->directory.subdirectories--;
         return -ENOMEM;
     }
-    node->links++;
+    if (node->links++ > 0)
+        frazil_node_bytes += NODE_BYTES; /* the first name came with the node */
     if (S_ISDIR(node->mode)) {
         node->directory.parent = parent;
         parent->holds++;
     }
     parent->mtime = parent->ctime = frazil_now();
     return 0;
+}
+
+static void lose_name(frazil_node *node)
+{
+    if (--node->links > 0)
+        frazil_node_bytes -= NODE_BYTES;
 }
 
 static void remove_entry(frazil_directory *directory, frazil_entry *entry)
@@ -425,7 +432,7 @@ void frazil_detach(frazil_node *parent, frazil_entry *entry)
 
     remove_entry(&parent->directory, entry);
     parent->mtime = parent->ctime = node->ctime = frazil_now();
-    node->links--;
+    lose_name(node);
     if (S_ISDIR(node->mode)) {
         count_subdirectory(parent, -1);
         node->directory.removed = true;
@@ -456,7 +463,7 @@ int frazil_move(frazil_node *from, frazil_entry *entry, frazil_node *to, frazil_
     move_below(node, from, to);
     from->mtime = from->ctime = to->mtime = to->ctime = node->ctime = frazil_now();
     if (replaced != NULL) {
-        replaced->links--;
+        lose_name(replaced);
         replaced->ctime = node->ctime;
         if (S_ISDIR(replaced->mode)) {
             count_subdirectory(to, -1);
