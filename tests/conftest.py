@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="interpreters to build for: 'running' (the one that runs the tests), 'all', or names such as 3.12",
     )
     parser.addoption("--starlark-seconds", type=float, default=0, help="how long to run damaged Starlark sources")
+    parser.addoption("--memfs-operations", type=int, default=1000, help="operations that memfs and tmpfs are compared by")
     parser.addoption("--both-links", action="store_true", help="run the behaviour tests in link mode shared too")
 
 

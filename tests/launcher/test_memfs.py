@@ -123,11 +123,12 @@ def test_threads_under_thread_sanitizer(built: Path) -> None:
 
 
 @pytest.mark.parametrize("user", [None, pytest.param(NOBODY, marks=needs_root)])
-def test_same_as_tmpfs(preload: Path, tmpfs: Path, user: int | None) -> None:
-    """1,000 operations; the numbers of steps and examples can be raised by hand."""
+def test_same_as_tmpfs(request: pytest.FixtureRequest, preload: Path, tmpfs: Path, user: int | None) -> None:
+    """In sequences of 40 operations; ``--memfs-operations`` says how many in all."""
     extra = [] if user is None else [str(user)]
+    sequences = request.config.getoption("--memfs-operations") // 40
     try:
-        run(sys.executable, DIFFERENTIAL, tmpfs, "40", "25", *extra, LD_PRELOAD=str(preload))
+        run(sys.executable, DIFFERENTIAL, tmpfs, "40", str(sequences), *extra, LD_PRELOAD=str(preload))
     finally:
         shutil.rmtree(tmpfs)
 
