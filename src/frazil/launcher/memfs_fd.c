@@ -14,7 +14,6 @@
 frazil_descriptor *frazil_fd_chunks[FRAZIL_FD_CHUNKS];
 static frazil_node internal; /* stands for descriptors of memfs's own */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long owner; /* the process that the table describes */
 
 void frazil_lock(void)
 {
@@ -47,20 +46,15 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    owner = frazil_kernel(SYS_getpid, 0);
+    frazil_no_guest();
     frazil_file_forked(true);
     frazil_unlock();
 }
 
 __attribute__((constructor)) static void watch_forks(void)
 {
-    owner = frazil_kernel(SYS_getpid, 0);
+    frazil_no_guest();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-bool frazil_is_guest(void)
-{
-    return frazil_kernel(SYS_getpid, 0) != owner;
 }
 
 static frazil_descriptor *make_slot(int fd)

@@ -48,6 +48,9 @@ void frazil_unlock(void);
 /* Whether this is a child of vfork: it shares our memory, but not our descriptors, and must change nothing. */
 bool frazil_is_guest(void);
 
+/* Nobody is: memfs is this process's from now on. */
+void frazil_no_guest(void);
+
 /* Someone else may write to this descriptor's file from now on, without our knowing: a mapping, another program. */
 void frazil_fd_keep_memfd(int fd);
 
