@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import memfs
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 HERE = Path(__file__).resolve().parent
@@ -204,6 +206,7 @@ def report(bench: Bench) -> str:
     lines += [
         "Builds of frazil are with warm caches; the peers build as they do, with what they cache. Sizes of directories are sums.",
         "",
+        *memfs.report(bench.work, bench.python, bench.environment),
     ]
     return "\n".join(lines)
 
