@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WORK = Path(__file__).resolve().parent / "memfs_work.py"
 MARKS = {"sequential": 0.95, "open, stat, close": 1.0}

@@ -63,10 +63,14 @@ __asm__(".text\n"
 FRAZIL_EXPORT int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 {
     bool shares = (flags & (CLONE_VM | CLONE_THREAD)) == CLONE_VM;
+    bool last = flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID), second = last || (flags & CLONE_SETTLS);
+    bool first = second || (flags & (CLONE_PARENT_SETTID | CLONE_PIDFD));
     va_list more;
 
     va_start(more, argument);
-    void *parent_number = va_arg(more, void *), *storage = va_arg(more, void *), *child_number = va_arg(more, void *);
+    void *parent_number = first ? va_arg(more, void *) : NULL;
+    void *storage = second ? va_arg(more, void *) : NULL;
+    void *child_number = last ? va_arg(more, void *) : NULL;
     va_end(more);
     if (shares)
         __atomic_add_fetch(&frazil_guests, 1, __ATOMIC_RELAXED);

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -419,6 +421,28 @@ static void test_vfork(void)
     CHECK(holds("/memfs:/dir/inner.txt", "inner\n"));
 }
 
+static int as_clone(void *unused)
+{
+    (void)unused;
+    int fd = open("/memfs:/dir/inner.txt", O_RDONLY);
+    return fd >= 0 && dup2(fd, 70) == 70 && close(fd) == 0 && chdir("/memfs:/dir") == 0 ? 0 : 1;
+}
+
+/* The same child by its other name. */
+static void test_clone(void)
+{
+    static char stack[256 << 10] __attribute__((aligned(16)));
+    char path[PATH_MAX];
+    struct stat kept;
+    int status;
+    pid_t child = clone(as_clone, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    FAILS(fstat(70, &kept), EBADF);
+    CHECK(strncmp(getcwd(path, sizeof path), "/memfs:", 7) != 0 && holds("/memfs:/dir/inner.txt", "inner\n"));
+    FAILS(clone(as_clone, NULL, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL), EINVAL);
+}
+
 /* As in a sandbox that does not know memfds. */
 static void refuse_memfds(void)
 {
@@ -629,6 +653,7 @@ int main(int argc, char **argv)
     if (access("/tmp", W_OK) == 0)
         in_child(refuse_memfds);
     test_vfork();
+    test_clone();
     test_core_interface();
     test_fork_with_open_files(); /* last: it changes data.txt */
     puts("all well");
