@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32.h"
-#include "icecube.h"
+#include "image/crc32.h"
+#include "image/icecube.h"
 
 enum { FIX_HEADER = 1, FIX_SETTINGS = 2, FIX_RECORDS = 4, LOOKS_AT_MOST = 512 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "inflate.h"
+#include "image/inflate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 

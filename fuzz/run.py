@@ -20,7 +20,7 @@ FLAGS = (
     "-g", "-O1", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
     "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all",
 )  # fmt: skip
-TARGETS = {"icecube": ("icecube", "crc32"), "inflate": ("inflate",)}
+TARGETS = {"icecube": ("image/icecube", "image/crc32"), "inflate": ("image/inflate",)}
 """The parts of the launcher that each target is made of."""
 LONGEST = 16384
 """Bytes of the largest input."""

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from icecube import layout  # noqa: E402 - the tree is importable only after the line above
 
-HEADER_FILE = ROOT / "src/frazil/launcher/icecube_format.h"
+HEADER_FILE = ROOT / "src/frazil/launcher/image/icecube_format.h"
 SPEC_FILE = ROOT / "docs/spec/icecube.md"
 STRUCTURES = {"header": layout.HEADER, "node": layout.NODE, "module": layout.MODULE}
 CONSTANTS = (

@@ -1,6 +1,6 @@
 """Every number that stands on disk in an icecube, in one place.
 
-The C header ``src/frazil/launcher/icecube_format.h`` and the tables of ``docs/spec/icecube.md`` are generated from this
+The C header ``src/frazil/launcher/image/icecube_format.h`` and the tables of ``docs/spec/icecube.md`` are generated from this
 file by ``tools/generate_format.py``; CI checks that they are up to date. This file does no I/O.
 """
 

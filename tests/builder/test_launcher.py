@@ -178,13 +178,13 @@ def test_only_what_changed_is_compiled(tmp_path: Path) -> None:
         compiled = [line for line in log.read_text().splitlines() if " -c " in line]
         return launcher.key, sorted(name for line in compiled for name in line.split() if name.endswith(".c"))
 
-    files = sorted(str(one) for one in sources.glob("*.c"))
+    files = sorted(str(one) for one in sources.rglob("*.c"))
     first, compiled = build()
     assert compiled == files
     assert build() == (first, [])
-    (sources / "embed.c").write_text((STUB / "embed.c").read_text() + "\n/* changed */\n")
+    (sources / "python/embed.c").write_text((STUB / "python/embed.c").read_text() + "\n/* changed */\n")
     second, compiled = build()
-    assert compiled == [str(sources / "embed.c")]
+    assert compiled == [str(sources / "python/embed.c")]
     assert second != first
     (sources / "core.h").write_text((STUB / "core.h").read_text() + "\n/* changed */\n")
     third, compiled = build()
@@ -225,4 +225,4 @@ def test_stand_in_bears_the_name_of_libpython(cache: ContentCache) -> None:
 
 
 def test_own_sources_are_complete() -> None:
-    assert {"main.c", "embed.c", "module.c"} <= {one.name for one in SOURCES.glob("*.c")}
+    assert {"main.c", "embed.c", "module.c"} <= {one.name for one in SOURCES.rglob("*.c")}

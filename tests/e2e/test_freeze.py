@@ -316,11 +316,11 @@ def test_the_launcher_linked_by_hand(freeze: Freeze, tmp_path: Path, target: Pat
     write(tmp_path / "d", BIOS="import ctypes, sys\nsys.exit(ctypes.CDLL(None).own_function())")
     assert freeze("d", "--link", "static", "--emit", "obj", "-o", "program.o", "-q").returncode == 0
     (tmp_path / "own.c").write_text("int own_function(void) { return 42; }")
-    includes = ["-I", str(python.include), "-I", str(python.platform_include)]
+    includes = ["-I", str(SOURCES), "-I", str(python.include), "-I", str(python.platform_include)]
     libpython = ["-Wl,--whole-archive", str(python.static_library), "-Wl,--no-whole-archive", *python.link_libraries]
     command = [
         *("cc", "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-fno-pie", "-no-pie", "-rdynamic", *includes),
-        *(*map(str, SOURCES.glob("*.c")), "own.c", "program.o", "-Wl,--section-start=.frazil.image=0x2000000000"),
+        *(*map(str, SOURCES.rglob("*.c")), "own.c", "program.o", "-Wl,--section-start=.frazil.image=0x2000000000"),
         *(*libpython, "-ldl", "-lpthread", "-lm", "-lutil", "-o", "program"),
     ]
     subprocess.run(command, cwd=tmp_path, check=True)

@@ -22,7 +22,7 @@ INTERPRETER = "/memfs:/bin/python3.11"
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that has exec.c; without AddressSanitizer, which does not bear the descriptors of its children closed."""
     program = tmp_path_factory.mktemp("exec") / "run"
-    sources = [LAUNCHER / "exec.c", LAUNCHER / "exec_options.c", C / "native_memfs.c", C / "exec_run.c"]
+    sources = [LAUNCHER / "exec/exec.c", LAUNCHER / "exec/options.c", C / "native_memfs.c", C / "exec_run.c"]
     words: list[str | Path] = [*WARNINGS, *SANITIZE, "-I", LAUNCHER, "-no-pie", "-rdynamic", *sources, "-o", program, "-ldl"]
     subprocess.run(["cc", *words], check=True)
     return program

@@ -19,7 +19,10 @@ FLAGS: list[str | Path] = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-We
 def dump_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C reader's dump program, under the sanitizers."""
     program = tmp_path_factory.mktemp("c") / "icecube_dump"
-    sources = [ROOT / "tests/launcher/c/icecube_dump.c", LAUNCHER / "icecube.c", LAUNCHER / "crc32.c", LAUNCHER / "inflate.c"]
+    sources = [
+        ROOT / "tests/launcher/c/icecube_dump.c",
+        *(LAUNCHER / f"image/{name}.c" for name in ("icecube", "crc32", "inflate")),
+    ]
     subprocess.run(["cc", *SANITIZE, *FLAGS, *sources, "-o", program], check=True)
     return program
 
@@ -54,7 +57,7 @@ def test_damage_says_what_and_where(dump_program: Path, tmp_path: Path) -> None:
 
 def test_crc32_is_that_of_zlib(tmp_path: Path) -> None:
     program = tmp_path / "crc32_vectors"
-    sources = [ROOT / "tests/launcher/c/crc32_vectors.c", LAUNCHER / "crc32.c"]
+    sources = [ROOT / "tests/launcher/c/crc32_vectors.c", LAUNCHER / "image/crc32.c"]
     subprocess.run(["cc", *SANITIZE, *FLAGS, *sources, "-o", program], check=True)
     data = bytes((n * n + n // 7) & 0xFF for n in range(5000))
     (tmp_path / "data").write_bytes(data)

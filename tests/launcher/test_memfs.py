@@ -29,10 +29,10 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change 
 
 def sources() -> list[Path]:
     """What memfs consists of, and what it needs."""
-    own = [*LAUNCHER.glob("memfs*.c"), *LAUNCHER.glob("libc_*.c")]
-    # libc_thread.c belongs to the loading of native code.
-    own = sorted(path for path in own if path.name != "libc_thread.c")
-    return [*own, LAUNCHER / "crc32.c", LAUNCHER / "icecube.c", LAUNCHER / "inflate.c"]
+    own = [*LAUNCHER.glob("memfs/*.c"), *LAUNCHER.glob("libc/*.c")]
+    # libc/thread.c belongs to the loading of native code.
+    own = sorted(path for path in own if path.name != "thread.c")
+    return [*own, *sorted(LAUNCHER.glob("image/*.c"))]
 
 
 def compile_c(output: Path, *arguments: str | Path) -> Path:
@@ -115,8 +115,8 @@ def test_threads_under_thread_sanitizer(built: Path) -> None:
     objects = []
     for source in sources():
         # The functions in libc's place run before the sanitizer is ready; they hold no state.
-        sanitizer = [] if source.name.startswith("libc_") else ["-fsanitize=thread"]
-        objects.append(compile_c(built / f"{source.stem}.tsan.o", "-O1", "-c", *sanitizer, source))
+        sanitizer = [] if source.parent.name == "libc" else ["-fsanitize=thread"]
+        objects.append(compile_c(built / f"{source.parent.name}-{source.stem}.tsan.o", "-O1", "-c", *sanitizer, source))
     program = compile_c(built / "tsan", "-O1", "-rdynamic", "-fsanitize=thread", *objects, PROGRAMS / "memfs_stress.c")
     # Some kernels place mappings where this compiler's sanitizer does not expect them.
     assert run("setarch", "-R", program, TSAN_OPTIONS="halt_on_error=1") == "all well\n"

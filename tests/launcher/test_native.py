@@ -17,7 +17,10 @@ FLAGS: list[str | Path] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I", LA
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 NATIVE = [
     LAUNCHER / f"{name}.c"
-    for name in ("native", "native_plan", "native_elf", "native_map", "native_cache", "platform_linux", "sha256", "crc32")
+    for name in (
+        *("native/native", "native/plan", "native/elf", "native/map", "native/cache", "native/sha256"),
+        *("platform/linux", "image/crc32"),
+    )
 ]
 
 
@@ -34,7 +37,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pure parts, under the sanitizers."""
     program = tmp_path_factory.mktemp("native") / "check"
-    sources = [C / "native_check.c", LAUNCHER / "native_elf.c", LAUNCHER / "native_cache.c", LAUNCHER / "sha256.c"]
+    sources = [C / "native_check.c", *(LAUNCHER / f"native/{name}.c" for name in ("elf", "cache", "sha256"))]
     subprocess.run(["cc", *SANITIZE, *FLAGS, *sources, "-o", program], check=True)
     return program
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SOURCES: Final = Path(__file__).parent.parent / "launcher"
 EMBEDDING_PATH: Final = "lib/libfrazil-embed.so"
+_EMBEDDING_SOURCES: Final = "python"
 
 _PROCESSES: Final = 2
 _WARNINGS: Final = ("-Wall", "-Wextra")
@@ -175,9 +176,16 @@ class _Work:
         return Launcher(path, LinkMode.SHARED, reason, resources, digest(key, embedding_key))
 
     def _split(self) -> tuple[list[Path], list[Path]]:
-        files = sorted(self.sources.glob("*.c"))
-        embedding = [one for one in files if one.name.startswith("embed") or one.name == "module.c"]
+        files = sorted(self.sources.rglob("*.c"))
+        embedding = [one for one in files if one.parent.name == _EMBEDDING_SOURCES]
         return [one for one in files if one not in embedding], embedding
+
+    def _relative(self, source: Path) -> str:
+        return source.relative_to(self.sources).as_posix()
+
+    def _headers(self) -> str:
+        files = sorted(self.sources.rglob("*.h"))
+        return digest(*(part for one in files for part in (self._relative(one), one.read_bytes())))
 
     def _stand_in(self) -> NativeLibrary:
         """An empty library under libpython's SONAME, for extension modules that were linked against it."""
@@ -195,7 +203,7 @@ class _Work:
         return NativeLibrary(self.cache.entry("launcher", key, make), f"lib/{soname}", RUNTIME)
 
     def _objects(self, files: Iterable[tuple[Path, bool]], flags: Sequence[str]) -> list[Path]:
-        headers = digest(*(part for one in sorted(self.sources.glob("*.h")) for part in (one.name, one.read_bytes())))
+        headers = self._headers()
         with ThreadPoolExecutor(_PROCESSES) as pool:
             return list(pool.map(lambda one: self._object(one[0], flags, headers, python=one[1]), files))
 
@@ -204,7 +212,14 @@ class _Work:
         if python:
             # -isystem: warnings in Python's own headers are not ours to repair.
             words += [word for one in self.distribution.include_directories for word in ("-isystem", os.fspath(one))]
-        parts: list[str | bytes] = [source.name, source.read_bytes(), headers, self.compiler.identity, *_COMPILE, *flags]
+        parts: list[str | bytes] = [
+            self._relative(source),
+            source.read_bytes(),
+            headers,
+            self.compiler.identity,
+            *_COMPILE,
+            *flags,
+        ]
         if python:
             parts.append(self.distribution.identity)
 
@@ -217,10 +232,9 @@ class _Work:
         return self.cache.entry("object", digest(*parts), make) / name
 
     def _key(self, mode: str, files: Iterable[Path], words: Iterable[str]) -> str:
-        headers = sorted(self.sources.glob("*.h"))
-        contents: list[str | bytes] = [part for one in (*files, *headers) for part in (one.name, one.read_bytes())]
+        contents: list[str | bytes] = [part for one in files for part in (self._relative(one), one.read_bytes())]
         flags = [*_COMPILE, *_PROGRAM, *_LIBRARY, *words]
-        return digest(mode, *contents, *flags, self.compiler.identity, self.distribution.identity)
+        return digest(mode, *contents, self._headers(), *flags, self.compiler.identity, self.distribution.identity)
 
     def _check_program(self, path: Path) -> None:
         data = path.read_bytes()

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "icecube.h"
+#include "image/icecube.h"
 
 typedef enum frazil_mode {
     FRAZIL_APPLICATION, /* run an entry point */

@@ -8,11 +8,11 @@
 #include <dlfcn.h>
 
 #include "core.h"
-#include "exec.h"
-#include "icecube.h"
-#include "memfs.h"
-#include "native.h"
-#include "platform.h"
+#include "exec/exec.h"
+#include "image/icecube.h"
+#include "memfs/memfs.h"
+#include "native/native.h"
+#include "platform/platform.h"
 
 /* Defined in link mode static, where embedding and core are one program. */
 extern int frazil_embed_main(const frazil_core *core) __attribute__((weak));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32.h"
+#include "image/crc32.h"
 
 static int print_range(const unsigned char *data, size_t start, size_t size)
 {

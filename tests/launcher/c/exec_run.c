@@ -1,4 +1,4 @@
-/* Starts programs with exec.c.
+/* Starts programs with exec/exec.c.
  *
  * `exec_run wants ARG...`: whether these arguments (behind argv[0]) ask for an interpreter.
  * `exec_run do MEMFS OPTIONS FUNCTION PATH WORD...`: starts PATH with the words as argv. OPTIONS is a list of letters: o
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "exec.h"
+#include "exec/exec.h"
 #include "native_memfs.h"
 
 #define INTERPRETER "/memfs:/bin/python3.11"

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32.h"
-#include "icecube.h"
-#include "inflate.h"
+#include "image/crc32.h"
+#include "image/icecube.h"
+#include "image/inflate.h"
 
 static void print_hex(const char *text, size_t length)
 {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "memfs.h"
+#include "memfs/memfs.h"
 
 static icecube image;
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "memfs.h"
+#include "memfs/memfs.h"
 
 #define THREADS 8
 #define ROUNDS 300

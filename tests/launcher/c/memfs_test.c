@@ -29,7 +29,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "memfs.h"
+#include "memfs/memfs.h"
 
 #define CHECK(condition)                                                                                                       \
     do {                                                                                                                       \

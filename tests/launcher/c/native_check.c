@@ -1,13 +1,13 @@
-/* Unit tests of native_elf.c, native_cache.c and sha256.c, for the sanitizers. `native_check COMMAND ARGUMENT...` */
+/* Unit tests of native/elf.c, native/cache.c and native/sha256.c, for the sanitizers. `native_check COMMAND ARGUMENT...` */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "native_cache.h"
-#include "native_elf.h"
-#include "sha256.h"
+#include "native/cache.h"
+#include "native/elf.h"
+#include "native/sha256.h"
 
 static uint8_t *read_file(const char *path, size_t *size)
 {

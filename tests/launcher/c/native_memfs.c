@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "memfs.h"
+#include "memfs/memfs.h"
 
 static char root[PATH_MAX];
 

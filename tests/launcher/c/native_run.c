@@ -1,5 +1,5 @@
-/* Does what its arguments say with native.c, one after the other, and prints what came of it. The first is the directory that
- * stands for memfs. */
+/* Does what its arguments say with native/native.c, one after the other, and prints what came of it. The first is the directory
+ * that stands for memfs. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "native.h"
+#include "native/native.h"
 #include "native_memfs.h"
 
 static void *before, *handle;

@@ -1,0 +1,276 @@
+/* The built-in module _frazil: see python/module.h. Lookup is a search in the image's index, loading is unmarshalling from the
+ * mapping. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <marshal.h>
+#include <string.h>
+
+#include "core.h"
+#include "memfs/memfs.h"
+#include "python/module.h"
+
+#define MOUNT_PREFIX FRAZIL_MOUNT "/"
+#define ROOTS_AT_MOST 32
+
+static const frazil_core *core;
+static char roots[ROOTS_AT_MOST][256]; /* the sys.path entries of the settings, "" after the last */
+
+static PyObject *damaged(PyObject *type, const char *what, const icecube_error *error)
+{
+    return PyErr_Format(type, "this executable is damaged: %s: %s (at byte %llu of the image)", what, error->problem,
+        (unsigned long long)error->offset);
+}
+
+/* The first `length` bytes of a node's path, as the program sees them. */
+static PyObject *memfs_path(const icecube_node *node, size_t length)
+{
+    char path[sizeof MOUNT_PREFIX + ICECUBE_MAX_PATH];
+
+    memcpy(path, MOUNT_PREFIX, sizeof MOUNT_PREFIX - 1);
+    memcpy(path + sizeof MOUNT_PREFIX - 1, node->path, length);
+    return PyUnicode_DecodeFSDefaultAndSize(path, (Py_ssize_t)(sizeof MOUNT_PREFIX - 1 + length));
+}
+
+/* Whether a path entry names that directory; the mount itself stands there without a slash. */
+static bool names_directory(const char *entry, Py_ssize_t length, const icecube_node *directory)
+{
+    const size_t prefix = sizeof MOUNT_PREFIX - 1;
+
+    if (directory->path_length == 0)
+        return strcmp(entry, FRAZIL_MOUNT) == 0;
+    return (size_t)length == prefix + directory->path_length && memcmp(entry, MOUNT_PREFIX, prefix) == 0
+        && memcmp(entry + prefix, directory->path, directory->path_length) == 0;
+}
+
+static bool is_root(const char *entry)
+{
+    for (int i = 0; i < ROOTS_AT_MOST && *roots[i]; i++)
+        if (strcmp(entry, roots[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the search along `path` comes to `directory` before anything that the image cannot answer for: a real directory, or
+ * one of memfs that is neither a root nor it. Then importlib's own PathFinder must search. -1: exception. */
+static int reaches(PyObject *path, const icecube_node *directory)
+{
+    PyObject *entries = PySequence_Fast(path, "the path must be a sequence");
+    int found = 0;
+
+    if (!entries)
+        return -1;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(entries); i++) {
+        PyObject *item = PySequence_Fast_GET_ITEM(entries, i);
+        Py_ssize_t length;
+        const char *entry = PyUnicode_Check(item) ? PyUnicode_AsUTF8AndSize(item, &length) : NULL;
+
+        if (!entry) {
+            PyErr_Clear();
+            break;
+        }
+        if (names_directory(entry, length, directory)) {
+            found = 1;
+            break;
+        }
+        if (!is_root(entry))
+            break;
+    }
+    Py_DECREF(entries);
+    return found;
+}
+
+/* (flags, file, cached, directory, code): see find_doc. */
+static PyObject *describe(const icecube_module *module, const char *name)
+{
+    icecube_node file, code;
+    icecube_error error;
+    bool has_code = module->code_node != ICECUBE_NO_NODE;
+
+    if (icecube_node_at(core->image, module->file_node, &file, &error) != ICECUBE_FOUND
+        || (has_code && icecube_node_at(core->image, module->code_node, &code, &error) != ICECUBE_FOUND))
+        return damaged(PyExc_ImportError, name, &error);
+    return Py_BuildValue("(INNNI)", module->flags, memfs_path(&file, file.path_length),
+        has_code ? memfs_path(&code, code.path_length) : Py_NewRef(Py_None),
+        memfs_path(&file, file.base_offset ? file.base_offset - 1 : 0), module->code_node);
+}
+
+PyDoc_STRVAR(find_doc,
+    "find(name, path) -> (flags, file, cached, directory, code) or None\n\n"
+    "The module that the search for `name` along `path` (a sequence of str) comes to, if the image can tell.\n"
+    "flags: 1 package, 2 extension module. file, cached (None for extension modules) and directory (of the file) are paths\n"
+    "in memfs; code is what load_code() wants. ImportError: the image is damaged.");
+
+static PyObject *find(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    icecube_module module;
+    icecube_node directory;
+    icecube_error error;
+    icecube_status status;
+    Py_ssize_t length;
+    const char *name;
+    int reached;
+
+    (void)self;
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "find() takes 2 arguments, %zd given", count);
+    name = PyUnicode_AsUTF8AndSize(arguments[0], &length);
+    if (!name) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError))
+            return NULL;
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    status = icecube_find_module(core->image, name, (size_t)length, &module, &error);
+    if (status == ICECUBE_ABSENT)
+        Py_RETURN_NONE;
+    if (status != ICECUBE_FOUND || icecube_node_at(core->image, module.dir_node, &directory, &error) != ICECUBE_FOUND)
+        return damaged(PyExc_ImportError, name, &error);
+    reached = reaches(arguments[1], &directory);
+    if (reached < 0)
+        return NULL;
+    if (!reached)
+        Py_RETURN_NONE;
+    return describe(&module, name);
+}
+
+PyDoc_STRVAR(record_doc,
+    "record(name) -> (flags, file, cached, directory, code) or None\n\n"
+    "The image's record of that name, wherever it stands; see find().");
+
+static PyObject *record(PyObject *self, PyObject *argument)
+{
+    icecube_module module;
+    icecube_error error;
+    icecube_status status;
+    Py_ssize_t length;
+    const char *name = PyUnicode_AsUTF8AndSize(argument, &length);
+
+    (void)self;
+    if (!name)
+        return NULL;
+    status = icecube_find_module(core->image, name, (size_t)length, &module, &error);
+    if (status == ICECUBE_ABSENT)
+        Py_RETURN_NONE;
+    return status == ICECUBE_FOUND ? describe(&module, name) : damaged(PyExc_ImportError, name, &error);
+}
+
+PyDoc_STRVAR(load_code_doc,
+    "load_code(code) -> code object\n\n"
+    "Unmarshal a module's code from the mapping, once its checksum holds. ImportError: the image is damaged.");
+
+static PyObject *load_code(PyObject *self, PyObject *argument)
+{
+    unsigned long number = PyLong_AsUnsignedLong(argument);
+    icecube_node node;
+    icecube_error error;
+    PyObject *code;
+
+    (void)self;
+    if (number == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    if (number >= core->image->header.node_count)
+        return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
+    if (icecube_node_at(core->image, (uint32_t)number, &node, &error) != ICECUBE_FOUND)
+        return damaged(PyExc_ImportError, "a module's code", &error);
+    if (!node.data || node.encoding != ICECUBE_ENCODING_RAW || node.stored_size <= ICECUBE_PYC_HEADER_SIZE)
+        return PyErr_Format(PyExc_ValueError, "%lu is no code in the image", number);
+    if (icecube_verify(core->image, &node, &error) != ICECUBE_FOUND) {
+        char path[256];
+        snprintf(path, sizeof path, "%.*s", (int)node.path_length, node.path);
+        return damaged(PyExc_ImportError, path, &error);
+    }
+    code = PyMarshal_ReadObjectFromString(
+        (const char *)node.data + ICECUBE_PYC_HEADER_SIZE, (Py_ssize_t)(node.stored_size - ICECUBE_PYC_HEADER_SIZE));
+    if (code && !PyCode_Check(code)) {
+        Py_DECREF(code);
+        return PyErr_Format(PyExc_ImportError, "node %lu of the image holds no code", number);
+    }
+    return code;
+}
+
+PyDoc_STRVAR(process_doc,
+    "process() -> (executable, argv, application)\n\n"
+    "What this process was started as: its absolute path, its arguments, and whether they are the application's (else they\n"
+    "are an interpreter's, and CPython takes sys.argv from them).");
+
+static PyObject *process(PyObject *self, PyObject *unused)
+{
+    PyObject *argv = PyList_New(core->argc);
+
+    (void)self;
+    (void)unused;
+    for (int i = 0; argv && i < core->argc; i++) {
+        PyObject *argument = PyUnicode_DecodeFSDefault(core->argv[i]);
+        if (!argument) {
+            Py_CLEAR(argv);
+            break;
+        }
+        PyList_SET_ITEM(argv, i, argument);
+    }
+    return argv ? Py_BuildValue("(NNO)", PyUnicode_DecodeFSDefault(core->executable), argv,
+                      core->mode == FRAZIL_INTERPRETER ? Py_False : Py_True)
+                : NULL;
+}
+
+PyDoc_STRVAR(settings_doc, "settings() -> dict\n\nThe image's settings (docs/spec/launcher.md).");
+
+static PyObject *settings(PyObject *self, PyObject *unused)
+{
+    PyObject *result = PyDict_New();
+    const char *name, *value;
+
+    (void)self;
+    (void)unused;
+    for (size_t position = 0; result && icecube_next_setting(core->image, &position, &name, &value);) {
+        PyObject *text = PyUnicode_DecodeFSDefault(value);
+        if (!text || PyDict_SetItemString(result, name, text) < 0)
+            Py_CLEAR(result);
+        Py_XDECREF(text);
+    }
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"find", (PyCFunction)(void (*)(void))find, METH_FASTCALL, find_doc},
+    {"record", record, METH_O, record_doc},
+    {"load_code", load_code, METH_O, load_code_doc},
+    {"process", process, METH_NOARGS, process_doc},
+    {"settings", settings, METH_NOARGS, settings_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_frazil",
+    .m_doc = "The image that this program carries.",
+    .m_size = 0,
+    .m_methods = methods,
+};
+
+static PyObject *initialize(void)
+{
+    return PyModuleDef_Init(&definition);
+}
+
+/* Keep the sys.path entries of the settings as sys.path spells them. */
+static void remember_roots(void)
+{
+    const char *at = icecube_setting(core->image, "path");
+
+    for (int i = 0; at && *at && i < ROOTS_AT_MOST; i++) {
+        size_t length = strcspn(at, ":");
+        if (length + sizeof MOUNT_PREFIX <= sizeof *roots)
+            snprintf(roots[i], sizeof *roots, "%s%.*s", length ? MOUNT_PREFIX : FRAZIL_MOUNT, (int)length, at);
+        else
+            snprintf(roots[i], sizeof *roots, "?"); /* too long to shortcut: PathFinder searches */
+        at += length + (at[length] == ':');
+    }
+}
+
+void frazil_module_register(const frazil_core *running)
+{
+    core = running;
+    remember_roots();
+    PyImport_AppendInittab("_frazil", initialize);
+}
