@@ -16,9 +16,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from frazil.builder.toolchain import find_compiler
 from frazil.cache import ContentCache
 from frazil.errors import FrazilError
+from frazil.toolchain import find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from frazil.distribution import PythonDistribution
+    from frazil.native.record import NativeModule
     from frazil.resources.collection import Collection
 
 APPLICATION_DIRECTORY: Final = "app"
@@ -57,6 +58,17 @@ class Compression(Enum):
     """Those files that get smaller by at least an eighth."""
 
 
+class NativeLink(Enum):
+    """How native modules whose objects are there come into the executable."""
+
+    AUTO = "auto"
+    """Linked into the program where that is possible, else as shared objects that are loaded from memory."""
+    STATIC = "static"
+    """Linked into the program; it is an error when that is not possible."""
+    MEMORY = "memory"
+    """As shared objects that are loaded from memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterpreterConfig:
     """How the interpreter inside the executable behaves."""
@@ -93,5 +105,8 @@ class Plan:
     """Directories that are there even when they hold no file."""
     extra_paths: tuple[str, ...] = ()
     """More ``sys.path`` entries below the mount, from ``.pth`` files."""
+    static_modules: tuple[NativeModule, ...] = ()
+    """Native modules whose objects are there, to be linked as ``native_link`` says."""
+    native_link: NativeLink = NativeLink.AUTO
     warnings: tuple[str, ...] = ()
     """What the front-end could not settle, a line each."""

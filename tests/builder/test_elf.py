@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from frazil.builder import elf
-from frazil.builder.toolchain import find_compiler
 from frazil.cache import ContentCache
 from frazil.errors import HostError, OutputError, UsageError
+from frazil.toolchain import find_compiler
 
 STUB = Path(__file__).parent / "stub_launcher"
 IMAGE = b"image\0" + random.Random(1).randbytes(50_000)

@@ -12,12 +12,12 @@ import pytest
 from frazil.builder import elf
 from frazil.builder.launcher import EMBEDDING_PATH, SOURCES, Launcher, make_launcher
 from frazil.builder.shared_objects import PROVIDED_BY_GLIBC, facts_of
-from frazil.builder.toolchain import Compiler, find_compiler
 from frazil.cache import ContentCache
 from frazil.distribution import PythonDistribution, describe, running
 from frazil.errors import DistributionError, HostError
 from frazil.plan import LinkMode
 from frazil.resources.kinds import RUNTIME, STANDARD_LIBRARY, NativeLibrary
+from frazil.toolchain import Compiler, find_compiler
 
 STUB = Path(__file__).parent / "stub_launcher"
 CODE = "import _stub, math, sys; print(_stub.answer(), math.floor(2.5), '%d.%d' % sys.version_info[:2])"

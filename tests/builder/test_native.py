@@ -14,12 +14,12 @@ import pytest
 
 from frazil.builder import elf, native
 from frazil.builder.shared_objects import PROVIDED_BY_GLIBC, Facts, SharedObjectError, facts_of, read_facts
-from frazil.builder.toolchain import find_compiler
 from frazil.cache import ContentCache
 from frazil.distribution import PythonDistribution, describe, running
 from frazil.errors import DependencyError, SourceError
 from frazil.resources.collection import Collection
 from frazil.resources.kinds import APPLICATION, STANDARD_LIBRARY, SYSTEM, ExtensionModule, NativeLibrary
+from frazil.toolchain import find_compiler
 
 Compile = Callable[..., Path]
 

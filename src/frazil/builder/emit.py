@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.builder.elf import IMAGE_SECTION, PAGE, write_output
 from frazil.builder.host import Form
-from frazil.builder.toolchain import find_compiler
 from frazil.errors import OutputError, UsageError
+from frazil.toolchain import find_compiler
 from icecube import layout
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.builder import elf
 from frazil.builder.shared_objects import PROVIDED_BY_GLIBC, SharedObjectError, facts_of, read_facts
-from frazil.builder.toolchain import Compiler, find_compiler
 from frazil.cache import digest
 from frazil.errors import DistributionError, HostError
 from frazil.plan import LinkMode
 from frazil.resources.kinds import RUNTIME, STANDARD_LIBRARY, NativeLibrary, Resource
+from frazil.toolchain import Compiler, find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from frazil.builder.toolchain import Compiler, find_compiler
 from frazil.cache import ContentCache
 from frazil.errors import HostError
+from frazil.toolchain import Compiler, find_compiler
 
 
 @pytest.fixture

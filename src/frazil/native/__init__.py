@@ -1,0 +1,1 @@
+"""Native modules: declared or captured, compiled, and made fit for linking into the launcher."""
