@@ -11,10 +11,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -23,7 +19,8 @@ from frazil.cli.options import CONTEXT, build_options, gather, plans_of
 from frazil.errors import HostError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from frazil.cache import ContentCache
     from frazil.plan import Plan
@@ -39,63 +36,6 @@ Examples:
   frazil run hello.py -- --name you
   frazil run . --script hello-admin -- --verbose
 """
-
-
-def _identity(path: Path) -> str:
-    """What changes when a file changes."""
-    try:
-        state = path.stat()
-    except OSError:
-        return f"{path} is not there"
-    return f"{path} {state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
-
-
-def _described(value: object) -> Iterator[str | bytes]:
-    """A plan's fields and resources as parts of a key, in a defined order."""
-    from frazil.resources.collection import Collection  # noqa: PLC0415 - --help does not build
-
-    if isinstance(value, Path):
-        yield _identity(value)
-    elif isinstance(value, bytes):
-        yield value
-    elif is_dataclass(value):
-        yield type(value).__name__
-        for field in fields(value):
-            yield field.name
-            yield from _described(getattr(value, field.name))
-    elif isinstance(value, Mapping):
-        yield f"{len(value)} pairs"
-        for name in sorted(value, key=repr):
-            yield from _described(name)
-            yield from _described(value[name])
-    elif isinstance(value, Collection | Sequence) and not isinstance(value, str):
-        yield f"{len(value)} items"
-        for item in value:
-            yield from _described(item)
-    elif isinstance(value, AbstractSet):
-        yield f"{len(value)} members"
-        yield from sorted(map(repr, value))
-    else:
-        yield repr(value)
-
-
-def _tool_files() -> Iterator[Path]:
-    """What makes executables: our own files, and the list of the system's libraries."""
-    above = Path(__file__).resolve().parents[2]
-    for package in ("frazil", "frazil_runtime", "icecube"):
-        for pattern in ("*.py", "*.[ch]"):
-            yield from sorted((above / package).rglob(pattern))
-    yield Path("/etc/ld.so.cache")
-
-
-def key_of(plan: Plan) -> str:
-    """A digest of everything that the executable is made of."""
-    from frazil import __version__  # noqa: PLC0415 - --help does not build
-    from frazil.cache import digest  # noqa: PLC0415 - likewise
-
-    # Variables that change what a build makes (see the builder's ``toolchain.py`` and ``build.py``).
-    variables = [f"{name}={os.environ.get(name, '')}" for name in ("CC", "SOURCE_DATE_EPOCH")]
-    return digest(__version__, *variables, *map(_identity, _tool_files()), *_described(plan))
 
 
 def _chosen(plans: Sequence[Plan], script: str | None) -> Plan:
@@ -121,13 +61,14 @@ def _executable(plan: Plan, cache: ContentCache) -> Path:
     """The plan's executable, from the cache or built into it."""
     from frazil.builder.build import build  # noqa: PLC0415 - a second run does not build
     from frazil.builder.host import Host  # noqa: PLC0415 - likewise
+    from frazil.identity import identity_of  # noqa: PLC0415 - --help does not build
 
     def make(place: Path) -> None:
         place.mkdir()
         build(plan, Host(cache, place / plan.name))
         _drop_stale(cache, time.time())
 
-    key = key_of(plan)
+    key = identity_of(plan)
     entry = cache.entry(KIND, key, make)
     if not (entry / plan.name).exists():  # a cleaner of old files took it
         cache.discard(KIND, key)
