@@ -1,6 +1,7 @@
 """The run-time that ships inside executables, as resources.
 
-``frazil_runtime.filesystem`` and the metadata that announces it (``entry_points.txt``) go in only where fsspec does.
+``frazil_runtime.filesystem`` and the metadata that announces it (``entry_points.txt``) go in only where fsspec does;
+``frazil_runtime.pmm`` only where the plan names storages.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 FSSPEC: Final = "fsspec"
 _FILESYSTEM: Final = "frazil_runtime.filesystem"
+_PMM: Final = "frazil_runtime.pmm"
 _METADATA: Final = f"Metadata-Version: 2.1\nName: frazil_runtime\nVersion: {__version__}\nSummary: The run-time of frazil.\n"
 _ENTRY_POINTS: Final = f"[fsspec.specs]\nmemfs = {_FILESYSTEM}:MemfsFileSystem\n"
 
 
-def runtime_resources(collection: Collection, library: str) -> Iterator[Resource]:
+def runtime_resources(collection: Collection, library: str, *, with_pmm: bool = False) -> Iterator[Resource]:
     """The run-time for ``collection``, below ``library``, the standard library's directory."""
     with_fsspec = any(module.name == FSSPEC for module in collection.modules())
     origin = Path(frazil_runtime.__file__).parent
@@ -35,7 +37,7 @@ def runtime_resources(collection: Collection, library: str) -> Iterator[Resource
         parts = file.relative_to(origin.parent).with_suffix("").parts
         package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if package else parts)
-        if name != _FILESYSTEM or with_fsspec:
+        if (name != _FILESYSTEM or with_fsspec) and (with_pmm or not f"{name}.".startswith(f"{_PMM}.")):
             path = f"{library}/{file.relative_to(origin.parent)}"
             directory = path.rsplit("/", 2 if package else 1)[0]
             modules.append(SourceModule(name, package, file, path, directory, RUNTIME))

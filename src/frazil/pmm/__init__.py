@@ -1,0 +1,1 @@
+"""Modules outside the executable, on the build machine: compiled, signed, published."""

@@ -1,0 +1,8 @@
+# CPython's own SHA-2, before 3.12.
+
+from hashlib import _Hash
+from typing import TypeAlias
+
+_Buffer: TypeAlias = bytes | bytearray | memoryview
+
+def sha256(data: _Buffer = ...) -> _Hash: ...
