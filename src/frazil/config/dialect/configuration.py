@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from frazil.cache import default_cache
+from frazil.config.dialect import files, prompts
+from frazil.config.dialect.session import Session, Surroundings
 from frazil.config.dialect.targets import Targets
 from frazil.config.dialect.vocabulary import refusals
+from frazil.config.starlark.errors import Source, Span
 from frazil.config.starlark.host import HostObject
 from frazil.config.starlark.interpreter import Interpreter
 from frazil.config.starlark.values import to_value
@@ -16,12 +21,14 @@ from frazil.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from frazil.config.starlark.errors import Diagnostic, Span
+    from frazil.config.starlark.errors import Diagnostic
     from frazil.config.starlark.values import Value
 
 NAMES: Final = ("frazil.bzl", "pyoxidizer.bzl")
 """What a configuration is called, in the order of looking."""
 TRIPLE: Final = "x86_64-unknown-linux-gnu"
+BUILD: Final = "build"
+"""Where outputs stand, beside the configuration, unless ``set_build_path`` says otherwise."""
 
 
 class _Context(HostObject, starlark_type="PyOxidizerContext"):
@@ -38,14 +45,26 @@ def find(where: Path) -> Path:
     raise SourceError(f"there is no {' and no '.join(NAMES)} here", where=where, remedy="Name the configuration's file.")
 
 
-def targets(
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that ran."""
+
+    targets: Targets
+    session: Session
+    files: tuple[Path, ...]
+    """Itself and the files that it loaded."""
+    variables: Mapping[str, str | None]
+
+
+def run(
     path: Path,
+    surroundings: Surroundings,
     *,
     wanted: Sequence[str] | None = None,
     variables: Mapping[str, str | None] | None = None,
     on_print: Callable[[str, Span | None], None] = lambda _text, _span: None,
-) -> Targets:
-    """Run a configuration and return its targets.
+) -> Configuration:
+    """Run a configuration.
 
     ``wanted`` is what its ``resolve_targets()`` resolves: names, or nothing for the default target. None runs no target.
     ``variables`` is ``VARS``. Raises StarlarkError.
@@ -54,29 +73,51 @@ def targets(
     def call(function: Value, arguments: Sequence[Value]) -> Value:
         return interpreter.call(function, arguments)
 
-    def place() -> str:
-        return str(interpreter.site or path)
+    def site() -> Span:
+        return interpreter.site or Span(Source(str(path), ""), 1, 0, 1, 0)
 
-    made = Targets(call, place, wanted)
-    interpreter = Interpreter(_given(path, variables or {}, made), on_print=on_print)
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - a symbolic link keeps its place
+    made = Targets(call, site, wanted)
+    session = Session(whole, surroundings, call, lambda: interpreter.site, lambda: made.resolving, whole.parent / BUILD)
+    interpreter = Interpreter(_given(session, variables or {}, made), on_print=on_print)
     interpreter.run_file(path)
-    return made
+    return Configuration(made, session, (whole, *interpreter.loaded), dict(variables or {}))
+
+
+def targets(
+    path: Path,
+    *,
+    wanted: Sequence[str] | None = None,
+    variables: Mapping[str, str | None] | None = None,
+    on_print: Callable[[str, Span | None], None] = lambda _text, _span: None,
+) -> Targets:
+    """The targets of a configuration; see ``run``."""
+    return run(path, Surroundings(default_cache()), wanted=wanted, variables=variables, on_print=on_print).targets
 
 
 def check(path: Path) -> list[Diagnostic]:
     """All that can be found in a configuration and the files that it loads without running anything."""
-    unused = Targets(lambda _function, _arguments: None, lambda: "", None)
-    return Interpreter(_given(path, {}, unused)).check_file(path)
+    return Interpreter(given(path)).check_file(path)
 
 
-def _given(path: Path, variables: Mapping[str, str | None], made: Targets) -> dict[str, Value]:
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - a symbolic link keeps its place
+def given(path: Path) -> dict[str, Value]:
+    """What configurations may name, for those who call nothing of it."""
+    nowhere = Span(Source(str(path), ""), 1, 0, 1, 0)
+    unused = Targets(lambda _function, _arguments: None, lambda: nowhere, None)
+    surroundings = Surroundings(default_cache())
+    session = Session(path.absolute(), surroundings, lambda _f, _a: None, lambda: None, lambda: None, path.parent / BUILD)
+    return _given(session, {}, unused)
+
+
+def _given(session: Session, variables: Mapping[str, str | None], made: Targets) -> dict[str, Value]:
     return {
         **refusals(),
         **made.functions(),
+        **files.functions(session),
+        **prompts.functions(session),
         "BUILD_TARGET_TRIPLE": TRIPLE,
-        "CONFIG_PATH": str(whole),
+        "CONFIG_PATH": str(session.path),
         "CONTEXT": _Context(),
-        "CWD": str(whole.parent),
+        "CWD": str(session.directory),
         "VARS": to_value(dict(variables)),
     }

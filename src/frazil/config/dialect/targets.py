@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from frazil.config.starlark.errors import Span
     from frazil.config.starlark.values import Builtin, Value
 
     Function = Any
@@ -27,22 +28,27 @@ class Target:
     name: str
     function: Value
     depends: tuple[str, ...]
-    place: str
-    """Where it was registered, as ``file:line:column``."""
+    site: Span
+    """Where it was registered."""
+
+    @property
+    def place(self) -> str:
+        """The site as ``file:line:column``."""
+        return str(self.site)
 
 
 class Targets:
     """The targets of one configuration, in the order of their registration.
 
-    ``call`` calls a Starlark function; ``place`` says where the program is. ``wanted`` is what ``resolve_targets()`` resolves:
+    ``call`` calls a Starlark function; ``site`` says where the program is. ``wanted`` is what ``resolve_targets()`` resolves:
     names, nothing for the default target; None lets it do nothing, for those who only look.
     """
 
     def __init__(
-        self, call: Callable[[Value, Sequence[Value]], Value], place: Callable[[], str], wanted: Sequence[str] | None
+        self, call: Callable[[Value, Sequence[Value]], Value], site: Callable[[], Span], wanted: Sequence[str] | None
     ) -> None:
         self._call = call
-        self._place = place
+        self._site = site
         self._wanted = wanted
         self._targets: dict[str, Target] = {}
         self._default: str | None = None
@@ -66,6 +72,21 @@ class Targets:
         return self._build_script_default or self.default
 
     @property
+    def resolving(self) -> str | None:
+        """The target whose function runs."""
+        return self._resolving[-1] if self._resolving else None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What ``resolve_targets()`` resolves: the targets that were asked for, or the default one."""
+        names = self._wanted or (self.default,)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def get(self, name: str) -> Target:
+        """A registered target."""
+        return self._targets[name]
+
+    @property
     def results(self) -> dict[str, Value]:
         """What the resolved targets returned, in the order in which they ended."""
         return dict(self._resolved)
@@ -83,13 +104,13 @@ class Targets:
         target: str,
         callable_: Function,
         depends: list[str] | None = None,
-        default: bool = False,  # noqa: FBT001, FBT002 - the dialect's signature
-        default_build_script: bool = False,  # noqa: FBT001, FBT002 - likewise
+        default: bool = False,
+        default_build_script: bool = False,
     ) -> None:
         """``register_target(...)``: a later registration of a name replaces an earlier one."""
         if not target or target in {".", ".."} or "/" in target or "\0" in target:
             raise Fault(f"{target!r} cannot be the name of a target", "It becomes a directory's name.")
-        self._targets[target] = Target(target, callable_, tuple(depends or ()), self._place())
+        self._targets[target] = Target(target, callable_, tuple(depends or ()), self._site())
         if default:
             self._default = target
         if default_build_script:
@@ -120,6 +141,5 @@ class Targets:
             return
         if not self._targets:
             raise Fault("no target is registered", "Register one with register_target(name, function).")
-        for name in self._wanted or (self.default,):
-            if name is not None:
-                self.resolve(name)
+        for name in self.asked:
+            self.resolve(name)

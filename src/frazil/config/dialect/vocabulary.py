@@ -14,15 +14,7 @@ NOT_YET: Final = (
     "default_python_distribution",
     "PythonDistribution",
     "PythonInterpreterConfig",
-    "FileManifest",
-    "FileContent",
-    "glob",
     "PythonWheelBuilder",
-    "can_prompt",
-    "prompt_confirm",
-    "prompt_input",
-    "prompt_password",
-    "set_build_path",
 )
 FOREIGN: Final = {
     "WiXInstaller": "Windows installers",

@@ -74,6 +74,11 @@ class Interpreter:
         """The call that is being made while a function of the host runs."""
         return self._machine.site
 
+    @property
+    def loaded(self) -> tuple[Path, ...]:
+        """The files that ran because others load them."""
+        return tuple(self._loaded)
+
     def run_file(self, path: Path) -> Module:
         """Check a file and all that it loads, then run it. Raises StarlarkError, or SourceError when it cannot be read."""
         source = parser.read(path, str(path))
