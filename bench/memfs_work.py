@@ -1,7 +1,7 @@
 """The work that ``bench/memfs.py`` measures; frozen, and under plain Python. Prints JSON: operations or bytes per second.
 
-``memfs_work.py throughput MEMFS TMPFS`` compares two directories within one process, taking turns; ``memfs_work.py real FILE COUNT``
-times calls on a real path.
+``memfs_work.py throughput MEMFS TMPFS [USER]`` compares two directories within one process, taking turns, as the user of that
+number; ``memfs_work.py real FILE COUNT`` times calls on a real path.
 """
 
 # The functions of os are what is measured.
@@ -79,10 +79,18 @@ WORK = {
 }
 
 
-def throughput(memfs: str, tmpfs: str) -> dict[str, list[float]]:
+def throughput(memfs: str, tmpfs: str, user: str | None = None) -> dict[str, list[float]]:
     """The best of each directory."""
     for directory in (memfs, tmpfs):
         os.makedirs(f"{directory}/few")
+        if user is not None:
+            os.chown(directory, int(user), int(user))
+            os.chown(f"{directory}/few", int(user), int(user))
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(int(user), int(user), int(user))
+        os.setresuid(int(user), int(user), int(user))
+    for directory in (memfs, tmpfs):
         for number in range(FILES):
             with open(f"{directory}/few/{number}", "wb") as file:
                 file.write(b"content")
