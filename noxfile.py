@@ -33,6 +33,15 @@ def memfs(session: nox.Session) -> None:
 
 
 @nox.session
+def zig(session: nox.Session) -> None:
+    """What depends on the C compiler, with zig's in the place of the system's."""
+    session.install("-e", ".[test,zig]")
+    found = session.run("python", "-c", "import pathlib, ziglang; print(pathlib.Path(ziglang.__file__).parent)", silent=True)
+    places = ["tests/builder", "tests/runtime", "tests/memfs", "tests/e2e/test_freeze.py", "tests/e2e/test_survival.py"]
+    session.run("pytest", "-n", "2", *places, *session.posargs, env={"CC": f"{str(found).strip()}/zig cc"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Linters, types, layers, C format, generated files."""
     session.install("-e", ".[test,lint]")

@@ -93,7 +93,7 @@ def emit(name: str, image: bytes, host: Host) -> int:
         whole, source, made = (Path(directory, one) for one in ("program.icecube", "program.s", "program.o"))
         whole.write_bytes(image)
         source.write_text(_source("a program", whole.name, str(whole), len(image)))
-        compiler.compile_c([source], ["-c"], made)
+        compiler.compile_c([source], ["-g0", "-c"], made)  # zig would describe where the source stood
         data = made.read_bytes()
     write_output([data], host.output, _PLAIN)
     return len(data)
