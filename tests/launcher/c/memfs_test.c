@@ -29,6 +29,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "libc/spawn.h"
 #include "memfs/memfs.h"
 
 #define CHECK(condition)                                                                                                       \
@@ -539,6 +540,42 @@ static void test_spawn(void)
     FAILS(fcntl(256, F_GETFD), EBADF);
 }
 
+/* Whether a child that starts with these actions has that descriptor. */
+static bool inherited(const posix_spawn_file_actions_t *actions, int fd)
+{
+    char command[48];
+    char *words[] = {"sh", "-c", command, NULL};
+    int status = 0;
+    pid_t child;
+
+    snprintf(command, sizeof command, "test -e /proc/self/fd/%d", fd);
+    CHECK(posix_spawn(&child, "/bin/sh", actions, NULL, words, environ) == 0 && waitpid(child, &status, 0) == child);
+    return status == 0;
+}
+
+/* What a child reads outlives that all descriptors are closed; the actions are afterwards as they were. */
+static void test_spawn_closefrom(void)
+{
+    posix_spawn_file_actions_t actions;
+
+    if (access("/bin/sh", X_OK) != 0)
+        return;
+    int high = fcntl(0, F_DUPFD, 60);
+    CHECK(high >= 60 && posix_spawn_file_actions_init(&actions) == 0);
+    CHECK(frazil_spawn_keep(&actions, high) == high && inherited(&actions, high));
+    CHECK(posix_spawn_file_actions_addclosefrom_np(&actions, 7) == 0);
+    CHECK(!inherited(&actions, 7) && !inherited(&actions, high));
+    for (int turn = 0; turn < 2; turn++) {
+        CHECK(frazil_spawn_keep(&actions, 2) == 2 && frazil_spawn_keep(&actions, high) == 7);
+        CHECK(inherited(&actions, 7) && !inherited(&actions, 8));
+        frazil_spawn_restore(&actions);
+        CHECK(!inherited(&actions, 7));
+    }
+    CHECK(posix_spawn_file_actions_adddup2(&actions, 0, 8) == 0); /* closing is no longer the last */
+    CHECK(frazil_spawn_keep(&actions, high) == high && inherited(&actions, 8));
+    CHECK(posix_spawn_file_actions_destroy(&actions) == 0 && close(high) == 0);
+}
+
 static void write_to_pipe(void)
 {
     int fd = open("/memfs:/pipe", O_WRONLY);
@@ -649,6 +686,7 @@ int main(int argc, char **argv)
     test_extended_attributes();
     test_named_pipes();
     test_spawn();
+    test_spawn_closefrom();
     test_fork();
     if (access("/tmp", W_OK) == 0)
         in_child(refuse_memfds);

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "libc/spawn.h"
 #include "memfs/memfs.h"
 
 static char root[PATH_MAX];
@@ -64,6 +65,17 @@ void frazil_content_release(frazil_content *content)
     if (content->data)
         munmap((void *)content->data, content->size);
     memset(content, 0, sizeof *content);
+}
+
+int frazil_spawn_keep(const posix_spawn_file_actions_t *actions, int fd)
+{
+    (void)actions;
+    return fd;
+}
+
+void frazil_spawn_restore(const posix_spawn_file_actions_t *actions)
+{
+    (void)actions;
 }
 
 int frazil_memfs_realpath(const char *path, char *resolved, size_t size)

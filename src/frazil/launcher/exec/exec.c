@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "libc/spawn.h"
 #include "memfs/memfs.h"
 
 #ifndef MFD_EXEC
@@ -488,8 +489,12 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
         snprintf(program, sizeof program, "/proc/%ld/fd/%d", (long)getpid(), of.program);
         of.path = program;
     }
+    if (!error && of.script >= 0)
+        snprintf(of.script_path, sizeof of.script_path, "/proc/self/fd/%d", frazil_spawn_keep(actions, of.script));
     if (!error)
         error = with_words(spawn_path, &with, of.path, of.words, of.count, argv, envp);
+    if (of.script >= 0)
+        frazil_spawn_restore(actions);
     release(&of);
     return error;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "libc/spawn.h"
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
 #include "memfs/walk.h"
@@ -21,6 +22,16 @@ typedef struct opened {
 } opened;
 
 static opened *all; /* under memfs's lock */
+
+/* Actions that close all descriptors from some number on, as Python 3.13's subprocess asks for. */
+typedef struct closing {
+    const posix_spawn_file_actions_t *actions;
+    int before; /* how many actions there were without it */
+    int from;
+    struct closing *next;
+} closing;
+
+static closing *closings; /* under memfs's lock */
 
 FRAZIL_EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
 {
@@ -74,6 +85,90 @@ FRAZIL_EXPORT int posix_spawn_file_actions_addopen(
     return FRAZIL_REAL_OF(posix_spawn_file_actions_addopen)(actions, fd, path, flags, mode);
 }
 
+/* Where the closing of these actions hangs; memfs's lock is held. */
+static closing **closing_of(const posix_spawn_file_actions_t *actions)
+{
+    closing **at = &closings;
+
+    while (*at != NULL && (*at)->actions != actions)
+        at = &(*at)->next;
+    return at;
+}
+
+static void forget_closing(const posix_spawn_file_actions_t *actions)
+{
+    frazil_lock();
+    closing **at = closing_of(actions), *one = *at;
+    if (one != NULL)
+        *at = one->next;
+    frazil_unlock();
+    free(one);
+}
+
+FRAZIL_EXPORT int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from)
+{
+    closing *one = malloc(sizeof *one);
+    int before = actions->__used, error = ENOMEM;
+
+    if (one != NULL)
+        error = FRAZIL_REAL_OF(posix_spawn_file_actions_addclosefrom_np)(actions, from);
+    if (error != 0) {
+        free(one);
+        return error;
+    }
+    forget_closing(actions);
+    frazil_lock();
+    *one = (closing){actions, before, from, closings};
+    closings = one;
+    frazil_unlock();
+    return 0;
+}
+
+/* The closing if it is the last of these actions. */
+static bool closes_last(const posix_spawn_file_actions_t *actions, closing *found)
+{
+    if (actions == NULL)
+        return false;
+    frazil_lock();
+    const closing *one = *closing_of(actions);
+    bool last = one != NULL && actions->__used == one->before + 1;
+    if (last)
+        *found = *one;
+    frazil_unlock();
+    return last;
+}
+
+int frazil_spawn_keep(const posix_spawn_file_actions_t *actions, int fd)
+{
+    posix_spawn_file_actions_t *changed = (posix_spawn_file_actions_t *)actions;
+    closing found;
+
+    if (!closes_last(actions, &found) || fd < found.from)
+        return fd;
+    /* In the place of closefrom(from): fd moves to from, closefrom(from + 1). */
+    changed->__used = found.before;
+    bool moved = posix_spawn_file_actions_adddup2(changed, fd, found.from) == 0;
+    FRAZIL_REAL_OF(posix_spawn_file_actions_addclosefrom_np)(changed, moved ? found.from + 1 : found.from);
+    return found.from;
+}
+
+void frazil_spawn_restore(const posix_spawn_file_actions_t *actions)
+{
+    posix_spawn_file_actions_t *changed = (posix_spawn_file_actions_t *)actions;
+
+    if (actions == NULL)
+        return;
+    frazil_lock();
+    closing one = {0}, *found = *closing_of(actions);
+    if (found != NULL)
+        one = *found;
+    frazil_unlock();
+    if (found == NULL || actions->__used != one.before + 2)
+        return;
+    changed->__used = one.before;
+    FRAZIL_REAL_OF(posix_spawn_file_actions_addclosefrom_np)(changed, one.from);
+}
+
 /* Take one of the descriptors that were opened for the actions; -1 when there is none left. */
 static int take(const posix_spawn_file_actions_t *actions)
 {
@@ -98,5 +193,7 @@ FRAZIL_EXPORT int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *a
     if (__atomic_load_n(&all, __ATOMIC_RELAXED) != NULL)
         for (int fd = take(actions); fd >= 0; fd = take(actions))
             close(fd);
+    if (__atomic_load_n(&closings, __ATOMIC_RELAXED) != NULL)
+        forget_closing(actions);
     return FRAZIL_REAL_OF(posix_spawn_file_actions_destroy)(actions);
 }
