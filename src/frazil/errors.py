@@ -6,6 +6,7 @@ FrazilError                 every error that a user may see; says what, where an
 ├── DependencyError         a requirement that does not resolve or install
 ├── DistributionError       the Python to build with: no libpython, corrupt archive, unsupported
 ├── HostError               this machine: no compiler, disk full
+├── TrustError              modules that are unsigned, old, expired or for another program
 └── OutputError             the output: a directory, busy, not writable
 """
 
@@ -56,6 +57,10 @@ class DistributionError(FrazilError):
 
 class HostError(FrazilError):
     """The machine that builds."""
+
+
+class TrustError(FrazilError):
+    """Modules outside the executable that it would refuse."""
 
 
 class OutputError(FrazilError):

@@ -21,6 +21,8 @@ PACKAGE = 1
 HEADER_SIZE = 72
 
 _DIGEST_AT = 40
+PYTHON_AT = 12
+"""Where the magic number of the Python stands."""
 _MAGIC_END = b"\r\n"
 # Magic numbers by release: 3.11 began with 3450 and each minor version since keeps fifty (CPython, Lib/importlib).
 _PYTHON_BASE = 3450

@@ -52,6 +52,10 @@ class Entry(Protocol):
     def package(self) -> bool:
         """Whether it is a package."""
 
+    @property
+    def key(self) -> str:
+        """The storage's key that its bytes are under."""
+
 
 class TrustSettings(Protocol):
     """What the executable says about trust; ``frazil_runtime.pmm.trust.open_index`` gets it."""
@@ -65,3 +69,7 @@ class TrustSettings(Protocol):
     state: str
     """A directory where the program may write what must never go back; it may not be there yet."""
     locked: bool
+    floor: str
+    """The time of the build or earlier, ``YYYY-MM-DDTHH:MM:SSZ``: no clock is before it. Empty: not known."""
+    expired: str
+    """``installed``: an index that was accepted before it expired stays accepted. Empty: it does not."""

@@ -1,0 +1,155 @@
+"""The counter: what was accepted before, in a file that the program can write (``docs/spec/pmm-index.md``, "The counter").
+
+Its numbers never get lower. Reading needs no lock, as the file is replaced whole; who changes it reads it again under the lock.
+"""
+
+import os
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from frazil_runtime.pmm import documents
+from frazil_runtime.pmm.digest import sha256
+from frazil_runtime.pmm.failures import CounterError, TrustError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from frazil_runtime.pmm.documents import Index
+
+_LIMIT = 16_000_000
+_FAILED = 64
+_NO_TIME = "1970-01-01T00:00:00Z"
+_NOTHING: "Mapping[str, tuple[int, str]]" = {}
+
+
+class Count(NamedTuple):
+    """What the file says; the defaults are those of a file that is not there yet."""
+
+    root: int = 0
+    version: int = 0
+    digest: str = ""
+    """Version and digest of the index that was accepted last."""
+    modules: "Mapping[str, tuple[int, str]]" = _NOTHING
+    """Version and digest of every module that was ever accepted."""
+    trial: "tuple[str, int] | None" = None
+    """The digest of the index on trial, and its starts."""
+    failed: tuple[str, ...] = ()
+    time: str = _NO_TIME
+
+    def accept(self, root: int, index: "Index", now: str) -> "Count":
+        """The count after that index was accepted, with that root document."""
+        modules = {**self.modules, **{name: (one.version, one.digest) for name, one in index.modules.items()}}
+        newer = index.version >= self.version
+        return self._replace(
+            root=max(root, self.root),
+            version=max(index.version, self.version),
+            digest=index.digest if newer else self.digest,
+            modules=modules,
+            trial=None,
+            time=max(now, self.time),
+        )
+
+    def fail(self, digest: str) -> "Count":
+        """The count after that index was rolled back."""
+        return self._replace(trial=None, failed=(*(one for one in self.failed if one != digest), digest)[-_FAILED:])
+
+
+class Counter:
+    """The counter file of one storage."""
+
+    def __init__(self, directory: str, storage: str) -> None:
+        self._base = os.path.join(directory, sha256(storage.encode("utf-8", "surrogateescape")).hexdigest()[:32])
+        self.path = f"{self._base}.json"
+
+    @property
+    def metadata(self) -> str:
+        """The directory where a client of TUF may keep what it knows."""
+        return f"{self._base}.tuf"
+
+    def read(self) -> Count:
+        """What the file says. CounterError: it is there and cannot be understood."""
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read(_LIMIT + 1)
+        except FileNotFoundError:
+            return Count()
+        except OSError as error:
+            raise self._unusable("read", error) from error
+        try:
+            return _parse(documents.decode(data, self.path))
+        except (TrustError, KeyError, TypeError, ValueError) as error:
+            raise CounterError(
+                "the counter is damaged, so an old set could not be told from a new one",
+                where=self.path,
+                remedy="Remove the file only if you know that the installed set is the newest.",
+            ) from error
+
+    @contextmanager
+    def locked(self) -> "Iterator[None]":
+        """Keep all others from changing the counter and what goes with it."""
+        import fcntl
+
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            lock = os.open(f"{self._base}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._unusable("written", error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def write(self, count: Count) -> None:
+        """Replace the file; only under the lock."""
+        value = {**count._asdict(), "format": documents.FORMAT}
+        value["trial"] = None if count.trial is None else {"digest": count.trial[0], "starts": count.trial[1]}
+        try:
+            replace_synced(self.path, documents.encode(value))
+        except OSError as error:
+            raise self._unusable("written", error) from error
+
+    def _unusable(self, what: str, error: OSError) -> CounterError:
+        return CounterError(
+            f"the counter cannot be {what} ({error.strerror}), so an old set could not be told from a new one",
+            where=self.path,
+            remedy="Let the program write there, or name another directory in the plan.",
+        )
+
+
+def _parse(value: "dict[str, object]") -> Count:
+    if value.pop("format") != documents.FORMAT or value.keys() != set(Count._fields):
+        raise ValueError
+    count = Count(**value)  # type: ignore[arg-type]  # the checks of what they are follow
+    numbers = all(type(one) is int and one >= 0 for one in (count.root, count.version))
+    if not numbers or type(count.digest) is not str or not documents.is_time(count.time):
+        raise ValueError
+    modules = {name: (int(version), str(digest)) for name, (version, digest) in count.modules.items()}
+    trial: object = count.trial
+    if trial is not None:
+        if not isinstance(trial, dict):
+            raise ValueError
+        trial = (str(trial["digest"]), int(trial["starts"]))
+    return count._replace(modules=modules, trial=trial, failed=tuple(map(str, count.failed)))
+
+
+def replace_synced(path: str, data: bytes) -> None:
+    """Write a file whole or not at all, so that it outlives a power cut; mode 0600."""
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

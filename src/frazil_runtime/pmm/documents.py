@@ -1,0 +1,385 @@
+"""Signed documents of PMM, roots and indexes: split, checked and read (``docs/spec/pmm-index.md``). This file does no I/O.
+
+A document has one form only. Its signatures are of fixed size, so they are taken off without a parser, and the body is parsed
+only after enough of them proved good. A body whose canonical form is not the very bytes that were signed is refused: no two
+readers can understand it differently. Times are text of fixed form and compare as such.
+"""
+
+from typing import Any, NamedTuple
+
+from frazil_runtime.pmm import keys as names
+from frazil_runtime.pmm.digest import sha256
+from frazil_runtime.pmm.failures import MalformedError, MismatchError, SignatureError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FORMAT = 1
+MAX_ROOT = 512_000
+MAX_INDEX = 5_000_000
+MAX_MODULE = names.LIMIT
+MAX_SIGNATURES = 16
+MAX_ROTATIONS = 256
+SUFFIX = ".pmm"
+SCHEME = "ed25519"
+ROLES = frozenset({"root", "snapshot", "targets", "timestamp"})
+
+_OPEN = b'{"signatures":['
+_KEYID = b'{"keyid":"'
+_SIG = b'","sig":"'
+_MIDDLE = b'],"signed":'
+_HEX = b"0123456789abcdef"
+_SIGNATURE_SIZE = len(_KEYID) + 64 + len(_SIG) + 128 + 2
+
+
+class Role(NamedTuple):
+    """Whose signatures a kind of document needs, and how many."""
+
+    keys: "Mapping[str, bytes]"
+    """Raw public keys by identity."""
+    threshold: int
+
+
+class Root(NamedTuple):
+    """A root document."""
+
+    version: int
+    application: str
+    issued: str
+    expires: str
+    least: int
+    roles: "Mapping[str, Role]"
+
+
+class Entry(NamedTuple):
+    """A module of an index."""
+
+    name: str
+    digest: str
+    """SHA-256 of the whole file, hexadecimal."""
+    size: int
+    version: int
+    package: bool
+    key: str
+    """The storage's key that its bytes are under."""
+
+
+class Index(NamedTuple):
+    """An index; ``digest`` is the SHA-256 of the whole document."""
+
+    version: int
+    application: str
+    python: str
+    issued: str
+    expires: str
+    modules: "Mapping[str, Entry]"
+    digest: str
+
+
+def encode(value: object) -> bytes:
+    """Canonical JSON of a value whose text is as the specification wants it. ValueError: it is not."""
+    import json
+
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    if "\\" in text:
+        msg = "text may hold no quotation mark, backslash or control character"
+        raise ValueError(msg)
+    return text.encode()
+
+
+def decode(data: bytes, where: str) -> "dict[str, Any]":
+    """The object that canonical JSON stands for. MalformedError: the bytes are not canonical, or no object."""
+    import json
+
+    try:
+        value = json.loads(data.decode())
+        good = isinstance(value, dict) and encode(value) == data and not _holds_float(value)
+    except (ValueError, RecursionError):
+        good = False
+    if not good:
+        raise MalformedError("this is not canonical JSON", where=where)
+    found: dict[str, Any] = value
+    return found
+
+
+def _holds_float(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_float(one) for one in value.values())
+    if isinstance(value, list):
+        return any(_holds_float(one) for one in value)
+    return isinstance(value, float)
+
+
+def split(data: bytes, limit: int, where: str) -> "tuple[list[tuple[str, bytes]], bytes]":
+    """The signatures of a document, as pairs of key identity and signature, and the bytes that they are over."""
+    if len(data) > limit:
+        raise MalformedError(f"this has {len(data)} bytes, more than the {limit} that such a document may have", where=where)
+    signatures: list[tuple[str, bytes]] = []
+    at = len(_OPEN)
+    good = data.startswith(_OPEN)
+    if good and data[at : at + 1] != b"]":
+        while good:
+            piece = data[at : at + _SIGNATURE_SIZE]
+            keyid = piece[len(_KEYID) : len(_KEYID) + 64]
+            sig = piece[len(_KEYID) + 64 + len(_SIG) : -2]
+            good = piece == b"".join((_KEYID, keyid, _SIG, sig, b'"}')) and _is_hex(keyid, 64) and _is_hex(sig, 128)
+            good = good and (not signatures or signatures[-1][0] < keyid.decode())
+            if not good:
+                break
+            signatures.append((keyid.decode(), bytes.fromhex(sig.decode())))
+            at += _SIGNATURE_SIZE
+            if data[at : at + 1] != b",":
+                break
+            at += 1
+    if not good or len(signatures) > MAX_SIGNATURES or not data.startswith(_MIDDLE, at) or data[-1:] != b"}":
+        raise MalformedError("this is no signed document", where=where, remedy="Make it with 'frazil pmm index' or 'root'.")
+    return signatures, data[at + len(_MIDDLE) : -1]
+
+
+def join(signatures: "Sequence[tuple[str, bytes]]", body: bytes) -> bytes:
+    """The document: what ``split`` takes apart."""
+    listed = b",".join(b"".join((_KEYID, keyid.encode(), _SIG, sig.hex().encode(), b'"}')) for keyid, sig in sorted(signatures))
+    return b"".join((_OPEN, listed, _MIDDLE, body, b"}"))
+
+
+def _is_hex(data: "bytes | str", size: int) -> bool:
+    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    return len(raw) == size and not raw.translate(None, _HEX)
+
+
+def sha256_hex(data: bytes) -> str:
+    """The digest of bytes as documents write it."""
+    text: str = sha256(data).hexdigest()
+    return text
+
+
+def key_identity(public: bytes) -> str:
+    """The identity of a raw public key."""
+    return sha256_hex(encode(key_object(public)))
+
+
+def key_object(public: bytes) -> "dict[str, Any]":
+    """A raw public key as root documents hold it."""
+    return {"keytype": SCHEME, "keyval": {"public": public.hex()}, "scheme": SCHEME}
+
+
+def good_signers(signatures: "Sequence[tuple[str, bytes]]", body: bytes, role: Role) -> "list[str]":
+    """The identities of the role's keys that signed ``body``; each counts once."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    found = []
+    for keyid, sig in signatures:
+        public = role.keys.get(keyid)
+        if public is not None and keyid not in found:
+            try:
+                Ed25519PublicKey.from_public_bytes(public).verify(sig, body)
+            except (InvalidSignature, ValueError):
+                continue
+            found.append(keyid)
+    return found
+
+
+def check_signatures(signatures: "Sequence[tuple[str, bytes]]", body: bytes, role: Role, where: str) -> None:
+    """SignatureError unless the role's threshold of keys signed."""
+    good = good_signers(signatures, body, role)
+    if len(good) >= role.threshold:
+        return
+    if not signatures:
+        raise SignatureError("this is unsigned", where=where, remedy="Sign it with 'frazil pmm sign'.")
+    known = sum(keyid in role.keys for keyid, _ in signatures)
+    count = f"{len(good)} of the {role.threshold} signatures that are needed"
+    if known == 0:
+        problem = "this is signed by unknown keys only"
+    elif len(good) < known:
+        problem = f"a signature does not hold: this was altered, or another document was signed ({count})"
+    else:
+        problem = f"this has {count}"
+    raise SignatureError(problem, where=where, remedy="Nothing of it is used.")
+
+
+class _Body:
+    """The members of a body, each taken with a check of what it is."""
+
+    def __init__(self, members: "dict[str, Any]", where: str) -> None:
+        self.members = members
+        self.where = where
+
+    def fail(self, what: str) -> MalformedError:
+        return MalformedError(f"its member {what} is missing or is not what the specification wants", where=self.where)
+
+    def number(self, name: str, least: int = 1) -> int:
+        value = self.members.get(name)
+        if type(value) is not int or value < least or value > 2**53:
+            raise self.fail(name)
+        return value
+
+    def text(self, name: str) -> str:
+        value = self.members.get(name)
+        if type(value) is not str or not value:
+            raise self.fail(name)
+        return value
+
+    def time(self, name: str) -> str:
+        value = self.text(name)
+        if not is_time(value):
+            raise self.fail(name)
+        return value
+
+    def object(self, name: str) -> "dict[str, Any]":
+        value = self.members.get(name)
+        if type(value) is not dict:
+            raise self.fail(name)
+        return value
+
+    def digest(self, name: str) -> str:
+        value = self.text(name)
+        if not _is_hex(value, 64):
+            raise self.fail(name)
+        return value
+
+    def own(self, kind: str) -> "_Body":
+        """The members that are ours, after those that every body has are known to be right."""
+        if self.members.get("_type") != kind:
+            raise self.fail("_type")
+        if not self.text("spec_version").startswith("1.0"):
+            raise self.fail("spec_version")
+        own = _Body(self.object("x-frazil"), self.where)
+        if own.members.get("format") != FORMAT:
+            raise MalformedError(
+                f"its format is {own.members.get('format')!r}, and format {FORMAT} is known",
+                where=self.where,
+                remedy="A newer frazil may read it.",
+            )
+        return own
+
+
+def is_time(text: str) -> bool:
+    """Whether text is ``YYYY-MM-DDTHH:MM:SSZ``."""
+    shape = text.isascii() and len(text) == 20  # noqa: PLR2004 - the length of the form above
+    return shape and "".join("0" if one.isdigit() else one for one in text) == "0000-00-00T00:00:00Z"
+
+
+def read_root(body: bytes, where: str) -> Root:
+    """A root document's body, whose signatures are the caller's business."""
+    top = _Body(decode(body, where), where)
+    own = top.own("root")
+    if top.members.get("consistent_snapshot") is not True:
+        raise top.fail("consistent_snapshot")
+    keys = {keyid: _public(key, keyid, top) for keyid, key in top.object("keys").items()}
+    roles = top.object("roles")
+    if roles.keys() != ROLES:
+        raise top.fail("roles")
+    return Root(
+        top.number("version"),
+        own.text("application"),
+        own.time("issued"),
+        top.time("expires"),
+        own.number("least", 0),
+        {name: _role(role, keys, top) for name, role in roles.items()},
+    )
+
+
+def _public(key: object, keyid: str, top: _Body) -> bytes:
+    value = key.get("keyval") if isinstance(key, dict) else None
+    public = value.get("public") if isinstance(value, dict) else None
+    if type(public) is str and _is_hex(public, 64):
+        raw = bytes.fromhex(public)
+        if key == key_object(raw) and keyid == key_identity(raw):
+            return raw
+    raise top.fail("keys")
+
+
+def _role(role: object, keys: "Mapping[str, bytes]", top: _Body) -> Role:
+    if not isinstance(role, dict):
+        raise top.fail("roles")
+    keyids = role.get("keyids")
+    known = isinstance(keyids, list) and all(type(one) is str and one in keys for one in keyids)
+    if not known or not keyids or len(set(keyids)) != len(keyids):
+        raise top.fail("roles")
+    threshold = role.get("threshold")
+    if type(threshold) is not int or not 1 <= threshold <= len(keyids):
+        raise top.fail("roles")
+    return Role({one: keys[one] for one in keyids}, threshold)
+
+
+def read_index(body: bytes, digest: str, where: str, *, installed: bool) -> Index:
+    """An index's body, whose signatures are the caller's business; ``installed`` decides the keys of its modules."""
+    top = _Body(decode(body, where), where)
+    own = top.own("targets")
+    if "delegations" in top.members:
+        raise top.fail("delegations")
+    modules: dict[str, Entry] = {}
+    for file, target in top.object("targets").items():
+        entry = _entry(file, target, where, installed=installed)
+        modules[entry.name] = entry
+    if len({name.casefold() for name in modules}) != len(modules):
+        raise MalformedError("two of its modules have names that differ by case only", where=where)
+    return Index(
+        top.number("version"),
+        own.text("application"),
+        own.text("python"),
+        own.time("issued"),
+        top.time("expires"),
+        modules,
+        digest,
+    )
+
+
+def _entry(file: str, target: object, where: str, *, installed: bool) -> Entry:
+    name = file.removesuffix(SUFFIX)
+    if name == file or not is_module_name(name):
+        raise MalformedError(f"{file!r} is no name of a module", where=where, remedy="Nothing of the index is used.")
+    place = f"{where}: {name}"
+    if not isinstance(target, dict):
+        raise MalformedError("this is no module's entry", where=place)
+    entry = _Body(target, place)
+    custom = _Body(entry.object("custom"), place)
+    hashes = _Body(entry.object("hashes"), place)
+    package = custom.members.get("package")
+    size = entry.number("length", 0)
+    if type(package) is not bool or size > MAX_MODULE or len(hashes.members) != 1:
+        raise MalformedError("this is no module's entry", where=place)
+    digest = hashes.digest("sha256")
+    return Entry(name, digest, size, custom.number("version"), package, object_key(digest) if installed else name)
+
+
+def is_module_name(name: str) -> bool:
+    """Whether this names a module, in the one way that it can be spelled: identifiers in form NFKC, no keywords."""
+    import keyword
+
+    if not names.is_module_name(name) or any(map(keyword.iskeyword, name.split("."))):
+        return False
+    if name.isascii():
+        return True
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", name) == name
+
+
+def as_digest(value: object) -> str:
+    """The value, if it is a digest. ValueError: it is not."""
+    if type(value) is not str or not _is_hex(value, 64):
+        raise ValueError
+    return value
+
+
+def object_key(digest: str) -> str:
+    """The storage's key for bytes of that digest."""
+    return f"@object.{digest}"
+
+
+def root_key(version: int) -> str:
+    """The storage's key for a root document."""
+    return f"@root.{version}"
+
+
+def check_module(data: bytes, entry: Entry, where: str) -> None:
+    """MismatchError unless these are the bytes that the index names."""
+    if len(data) != entry.size or sha256_hex(data) != entry.digest:
+        raise MismatchError(
+            f"these are not the bytes of version {entry.version} that the index names (damaged, swapped or of another set)",
+            where=f"{where}: {entry.name}",
+            remedy="Install the set again.",
+        )
