@@ -69,6 +69,37 @@ class NativeLink(Enum):
     """As shared objects that are loaded from memory."""
 
 
+class PmmMode(Enum):
+    """When storages are asked for modules (``docs/spec/pmm.md``, "The search")."""
+
+    OVERRIDE = "override"
+    """Before the image."""
+    ADD = "add"
+    """After it: nothing that the executable has is replaced."""
+    LOCKED = "locked"
+    """Before the image, and nothing but the plan adds or alters a storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class PmmSettings:
+    """Where modules outside the executable come from, and who may put them there."""
+
+    storages: tuple[str, ...]
+    """URLs in their order; ``frazil.config.pmm`` says what they can be."""
+    mode: PmmMode = PmmMode.OVERRIDE
+    allow: tuple[str, ...] = ()
+    """Names, ``pkg.*`` being everything below; only these are looked for if there are any."""
+    deny: tuple[str, ...] = ()
+    root: bytes | None = None
+    """The root document that signed storages are checked by."""
+    unsigned: bool = False
+    """Whether all storages are believed."""
+    expired: str = ""
+    """``installed``: what was accepted before it expired stays accepted."""
+    packages: tuple[str, ...] = ()
+    """Top-level modules of third parties that the search needs, such as ``cryptography``."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterpreterConfig:
     """How the interpreter inside the executable behaves."""
@@ -99,6 +130,8 @@ class Plan:
     memfs_limit: int | None = None
     """Bytes that the program may hold in files below the mount; half of the machine's memory when None."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    pmm: PmmSettings | None = None
+    """None: no module comes from outside."""
     application: str = APPLICATION_DIRECTORY
     """Where the application stands below the mount, first on ``sys.path``; empty for the mount itself."""
     directories: tuple[str, ...] = ()

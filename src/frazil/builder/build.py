@@ -134,7 +134,8 @@ def _former_output(plan: Plan, output: Path) -> str | None:
 def _with_runtime(plan: Plan) -> Collection:
     """The plan's collection with the run-time and the scripts of its entry points."""
     collection = plan.collection.copy()
-    collection.update(runtime_resources(collection, f"lib/python{plan.distribution.short_version}"))
+    library = f"lib/python{plan.distribution.short_version}"
+    collection.update(runtime_resources(collection, library, plan.pmm))
     for script in console_scripts(plan):
         collection.discard(script.path)
         collection.add(script)

@@ -14,6 +14,7 @@ from frazil import __version__
 from frazil.builder.bytecode import read_content
 from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
+from frazil.builder.runtime import pmm_settings
 from frazil.errors import SourceError
 from frazil.plan import Compression, EntryKind, LinkMode
 from frazil.resources.kinds import (
@@ -261,4 +262,4 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:
         settings["self-exec"] = "application"
-    return settings
+    return settings | pmm_settings(plan)
