@@ -96,8 +96,6 @@ class PmmSettings:
     """Whether all storages are believed."""
     expired: str = ""
     """``installed``: what was accepted before it expired stays accepted."""
-    packages: tuple[str, ...] = ()
-    """Top-level modules of third parties that the search needs, such as ``cryptography``."""
 
 
 @dataclass(frozen=True, slots=True)

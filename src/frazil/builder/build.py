@@ -219,6 +219,8 @@ def _warnings(plan: Plan, collection: Collection, compiled: Mapping[str, Compile
         done = compiled.get(module.path)
         for line, text in () if done is None else done.warnings:
             yield f"{_place(module)}:{line}: {text}"
+        if plan.pmm is not None:
+            continue  # a storage may have what is not here
         for one in () if done is None else unresolved(done.imports, tops, owned):
             yield f"{_place(module)}:{one.line}: there is no module {one.name} to import"
 

@@ -63,7 +63,7 @@ def runtime_resources(collection: Collection, library: str, pmm: PmmSettings | N
 
 
 def _is_needed(name: str, pmm: PmmSettings | None) -> bool:
-    """Whether a module of ``frazil_runtime.pmm`` is needed. What a storage imports would come with it, so each goes in alone."""
+    """Whether a module of ``frazil_runtime.pmm`` is needed. With a storage comes what it imports, so each goes in alone."""
     if pmm is None:
         return False
     last = name.removeprefix(f"{_PMM}.")

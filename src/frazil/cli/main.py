@@ -28,7 +28,7 @@ VERBS: Final = {
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
     "targets": "List the targets of a Starlark configuration.",
     "config": "Check a Starlark configuration.",
-    "pmm": "Make modules that are added to an executable, or replace some of its own, after it was built.",
+    "pmm": "Make modules that are added to an executable after its build.",
     "inspect": "List what is inside an executable.",
     "doctor": "Say what this machine has for building, and what is missing.",
     "cache": "Show or empty the cache.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
-    from frazil.plan import Plan
+    from frazil.plan import Plan, PmmSettings
 
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 
@@ -90,6 +90,16 @@ _DECORATORS = (
         metavar="SIZE",
         help="How much the program may write to memfs, such as 512M. Default: half of the machine's memory.",
     ),
+    click.option("--pmm", multiple=True, metavar="STORAGE", help="Look for modules here too, such as dir:{exe_dir}/modules."),
+    click.option(
+        "--pmm-mode",
+        type=click.Choice(["override", "add", "locked"]),
+        default="override",
+        show_default=True,
+        help="Storages before the executable's own modules, or only for others; locked: nothing can alter the storages.",
+    ),
+    click.option("--pmm-root", metavar="FILE", help="The root document that signatures of modules are checked by."),
+    click.option("--pmm-unsigned", is_flag=True, help="Believe whoever can write to the storages."),
 )
 
 
@@ -116,6 +126,10 @@ class BuildOptions:
     site: bool
     self_exec: str
     memfs_limit: str | None
+    pmm: tuple[str, ...]
+    pmm_mode: str
+    pmm_root: str | None
+    pmm_unsigned: bool
 
 
 def build_options(function: _Function) -> _Function:
@@ -202,7 +216,19 @@ def source_options(options: BuildOptions) -> SourceOptions:
         compression=Compression(options.compress),
         memfs_limit=None if options.memfs_limit is None else parse_size(options.memfs_limit, "--memfs-limit"),
         interpreter=interpreter,
+        pmm=_pmm(options),
     )
+
+
+def _pmm(options: BuildOptions) -> PmmSettings | None:
+    if not options.pmm:
+        if options.pmm_root is not None or options.pmm_unsigned:
+            raise UsageError("--pmm-root and --pmm-unsigned are about storages, and --pmm names none", where="--pmm")
+        return None
+    from frazil.config.pmm import pmm_settings  # noqa: PLC0415 - see above
+
+    root = None if options.pmm_root is None else Path(options.pmm_root)
+    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned)
 
 
 def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from frazil.config import pmm
 from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import environment
@@ -50,6 +51,8 @@ class Draft:
     excluded: Exclusion = field(init=False)
 
     def __post_init__(self) -> None:
+        needed = (*self.options.requirements, *pmm.requirements(self.options.pmm))
+        self.options = replace(self.options, requirements=tuple(dict.fromkeys(needed)))
         self.parser = Parser(self.distribution, self.cache)
         self.excluded = Exclusion(self.options.exclude)
 
@@ -120,6 +123,8 @@ class Draft:
             top = name.partition(".")[0]
             if top in known or top in self.distribution.stdlib_modules or use.optional:
                 continue
+            if self.options.pmm is not None and use.where != "--include":
+                continue  # a storage may have it
             if use.where == "--include":
                 raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
             missing.setdefault(top, use)
@@ -152,6 +157,7 @@ class Draft:
             compression=options.compression,
             memfs_limit=options.memfs_limit,
             interpreter=options.interpreter,
+            pmm=options.pmm,
             application=self.prefix,
             directories=self.directories,
             extra_paths=tuple(self.extra_paths),

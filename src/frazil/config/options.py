@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary
+from frazil.plan import Compression, InterpreterConfig, LinkMode, PmmSettings, StandardLibrary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,7 @@ class SourceOptions:
     memfs_limit: int | None = None
     """Bytes."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    pmm: PmmSettings | None = None
+    """Where modules outside the executable come from (``pmm.py``)."""
     directory: Path = field(default_factory=Path.cwd)
     """What relative paths are relative to."""

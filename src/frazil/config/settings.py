@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from frazil.config import pmm
 from frazil.config.data_files import split
 from frazil.config.sizes import parse_size
 from frazil.errors import FrazilError, UsageError
@@ -80,6 +81,7 @@ _KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
     "memfs-limit": lambda check, path, value: check.size(path, value),
     "source": lambda check, path, value: check.flag(path, value),
     "multicall": lambda check, path, value: check.flag(path, value),
+    "pmm": lambda check, path, value: check.issues.extend(pmm.issues(path, value)),
 }
 
 
@@ -132,6 +134,7 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
         compression=compression,
         memfs_limit=limit,
         interpreter=interpreter,
+        pmm=pmm.from_table(table.get("pmm", {}), base, "tool.frazil.pmm", options.pmm),
     )
 
 

@@ -35,7 +35,7 @@ class DirectoryStorage:
         file = _checked(key, self.name)
         with _Lock(self.path, self.name):
             try:
-                os.unlink(f"{self.path}/{file}")  # noqa: PTH108 - pathlib costs a start more than the rest of this
+                os.unlink(f"{self.path}/{file}")
             except FileNotFoundError:
                 return
             settle(self.path)
@@ -43,7 +43,7 @@ class DirectoryStorage:
     def keys(self) -> list[str]:
         """See ``protocol.WritableStorage``."""
         try:
-            names = os.listdir(self.path)  # noqa: PTH208 - likewise
+            names = os.listdir(self.path)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -61,7 +61,7 @@ class _Lock:
 
     def __enter__(self) -> None:
         try:
-            os.makedirs(self._path, exist_ok=True)  # noqa: PTH103 - likewise
+            os.makedirs(self._path, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._handle = os.open(f"{self._path}/.lock", flags, 0o644)
             os.lockf(self._handle, os.F_LOCK, 0)

@@ -54,7 +54,7 @@ def write(directory: str, name: str, data: bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-    os.replace(new, f"{directory}/{name}")  # noqa: PTH105 - pathlib costs a start more than the rest of this
+    os.replace(new, f"{directory}/{name}")
 
 
 def settle(directory: str) -> None:

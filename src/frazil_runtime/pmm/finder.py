@@ -6,7 +6,7 @@ dictionary. The bytes that were checked are the bytes that run: they are read on
 
 import sys
 from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import _LoaderBasics, decode_source  # type: ignore[attr-defined]
+from _frozen_importlib_external import _LoaderBasics, decode_source
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from frazil_runtime.pmm import envelope, program
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OWN = "frazil_runtime"
 
 
-class Loader(_LoaderBasics):  # type: ignore[misc]  # typeshed does not know it
+class Loader(_LoaderBasics):
     """Loads one module from a storage."""
 
     def __init__(self, name: str, origin: str, read: "Callable[[], Envelope]", *, package: bool) -> None:
@@ -162,7 +162,7 @@ class Finder:
 
     def _spec(self, fullname: str, loader: Loader) -> ModuleSpec:
         package = loader.is_package(fullname)
-        spec = ModuleSpec(fullname, loader, origin=loader.path, is_package=package)
+        spec = ModuleSpec(fullname, loader, origin=loader.path, is_package=package)  # type: ignore[arg-type]  # typeshed
         spec.has_location = True
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations += [*self._places(fullname), loader.path.removesuffix(SUFFIX)]

@@ -56,7 +56,7 @@ class Settings:
         return text
 
     def _exe_dir(self) -> str:
-        return os.path.dirname(self.executable)  # noqa: PTH120 - pathlib costs a start more than the rest of this
+        return os.path.dirname(self.executable)
 
     def _data(self) -> str:
         return self._user("XDG_DATA_HOME", ".local/share")
@@ -88,5 +88,5 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - see above
+    with open(path, "rb") as file:
         return file.read()

@@ -30,9 +30,9 @@ def start(image: "Mapping[str, str]") -> None:
             sources.append(Functions())
     finder = Finder(sources, _places, allow=settings.allow, deny=settings.deny)
     if settings.mode == "add":
-        sys.meta_path.append(finder)  # type: ignore[arg-type]  # typeshed wants parameters by its names
+        sys.meta_path.append(finder)
     else:
-        sys.meta_path.insert(0, finder)  # type: ignore[arg-type]  # likewise
+        sys.meta_path.insert(0, finder)
 
 
 def _source(url: str, settings: Settings) -> "Unsigned | Signed | Functions":

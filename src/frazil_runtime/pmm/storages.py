@@ -4,10 +4,19 @@ from frazil_runtime.pmm.errors import StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from frazil_runtime.pmm.protocol import Storage
 
 FUNCTION = "function"
 ENTRY_POINTS = "frazil.pmm_storages"
+_FILES = {
+    "dir": ("directory", "DirectoryStorage"),
+    "sqlite": ("sqlite", "SqliteStorage"),
+    "zip": ("archive", "ZipStorage"),
+    "flash": ("flash", "FlashStorage"),
+}
+_REDIS = frozenset({"redis", "redis+unix"})
 
 
 def is_trusted(url: str) -> bool:
@@ -27,32 +36,23 @@ def open_storage(url: str, cache: "str | None" = None) -> "Storage":
     if scheme == "memfs":
         from frazil_runtime.pmm.directory import DirectoryStorage
 
-        return DirectoryStorage(f"/memfs:/{rest.removeprefix('//').strip('/')}", url)
-    if scheme == "dir":
-        from frazil_runtime.pmm.directory import DirectoryStorage
+        return DirectoryStorage(f"/memfs:/{rest.strip('/')}", url)
+    if scheme in _FILES:
+        module, name = _FILES[scheme]
+        made: Storage = _kind(module, name)(_absolute(rest, url))
+    elif scheme in _REDIS:
+        made = _kind("redis", "RedisStorage")(url)
+    elif rest.startswith("//"):
+        made = _kind("remote", "RemoteStorage")(url, cache)
+    else:
+        made = _third_party(scheme, rest, url)
+    return made
 
-        return DirectoryStorage(_absolute(rest, url))
-    if scheme == "sqlite":
-        from frazil_runtime.pmm.sqlite import SqliteStorage
 
-        return SqliteStorage(_absolute(rest, url))
-    if scheme == "zip":
-        from frazil_runtime.pmm.archive import ZipStorage
-
-        return ZipStorage(_absolute(rest, url))
-    if scheme == "flash":
-        from frazil_runtime.pmm.flash import FlashStorage
-
-        return FlashStorage(_absolute(rest, url))
-    if scheme in {"redis", "redis+unix"}:
-        from frazil_runtime.pmm.redis import RedisStorage
-
-        return RedisStorage(url)
-    if rest.startswith("//"):
-        from frazil_runtime.pmm.remote import RemoteStorage
-
-        return RemoteStorage(url, cache)
-    return _third_party(scheme, rest, url)
+def _kind(module: str, name: str) -> "Callable[..., Storage]":
+    found = __import__(f"frazil_runtime.pmm.{module}", fromlist=[name])
+    kind: Callable[..., Storage] = getattr(found, name)
+    return kind
 
 
 def _third_party(scheme: str, rest: str, url: str) -> "Storage":

@@ -9,6 +9,7 @@
 #include "core.h"
 #include "memfs/memfs.h"
 #include "python/module.h"
+#include "storages.h"
 
 #define MOUNT_PREFIX FRAZIL_MOUNT "/"
 #define ROOTS_AT_MOST 32
@@ -231,11 +232,40 @@ static PyObject *settings(PyObject *self, PyObject *unused)
     return result;
 }
 
+PyDoc_STRVAR(load_registered_doc,
+    "load_registered(name, limit) -> bytes or None\n\n"
+    "Ask the C functions that are registered as storages (frazil.h). OSError: one of them is broken, or has more than `limit`\n"
+    "bytes.");
+
+static PyObject *load_registered(PyObject *self, PyObject *arguments)
+{
+    const char *name;
+    const void *data = NULL;
+    size_t size = 0;
+    Py_ssize_t limit;
+
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "sn:load_registered", &name, &limit))
+        return NULL;
+    switch (frazil_ask_storages(name, &data, &size)) {
+    case FRAZIL_FOUND:
+        if (!data || size > (size_t)limit)
+            return PyErr_Format(PyExc_OSError, data ? "it has more than %zd bytes" : "it found nothing", limit);
+        return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    case FRAZIL_NOT_HERE:
+        Py_RETURN_NONE;
+    default:
+        return data ? PyErr_Format(PyExc_OSError, "%.*s", (int)(size < 1000 ? size : 1000), (const char *)data)
+                    : PyErr_Format(PyExc_OSError, "it does not say why");
+    }
+}
+
 static PyMethodDef methods[] = {
     {"find", (PyCFunction)(void (*)(void))find, METH_FASTCALL, find_doc},
     {"record", record, METH_O, record_doc},
     {"load_code", load_code, METH_O, load_code_doc},
     {"process", process, METH_NOARGS, process_doc},
+    {"load_registered", load_registered, METH_VARARGS, load_registered_doc},
     {"settings", settings, METH_NOARGS, settings_doc},
     {NULL, NULL, 0, NULL},
 };
