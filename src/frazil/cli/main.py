@@ -26,6 +26,7 @@ VERBS: Final = {
     "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
+    "init": "Write a Starlark configuration to begin with.",
     "targets": "List the targets of a Starlark configuration.",
     "config": "Check a Starlark configuration.",
     "pmm": "Make modules that are added to an executable after its build.",
@@ -39,6 +40,7 @@ Examples:
   frazil build hello.py                one script; the result is dist/hello
   frazil build . --multicall           a project; all its console scripts in one file
   frazil build app:main --venv .venv   a function, dependencies from a virtual environment
+  frazil init && frazil build          a Starlark configuration, frazil.bzl, and its targets
   frazil run hello.py -- --name you    build through the caches and run
   frazil inspect dist/hello --verify   what is inside, and whether it is whole
 """
