@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from frazil.resources.location import Locations
+
 if TYPE_CHECKING:
     from frazil.distribution import PythonDistribution
     from frazil.native.record import NativeModule
@@ -24,6 +26,8 @@ class EntryKind(Enum):
     """As ``python -m NAME`` does."""
     FUNCTION = "function"
     """As a console script does: import, call, ``sys.exit`` with the result."""
+    COMMAND = "command"
+    """As ``python -c`` does: a script that has no ``__file__``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,11 @@ class InterpreterConfig:
     import_site: bool = False
     self_exec_application: bool = False
     """Whether starting ``sys.executable`` always starts the application (``docs/spec/launcher.md``, "Modes")."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Fields of ``PyPreConfig`` and ``PyConfig`` by name, sorted, where the launcher's defaults are not wanted
+    (``docs/spec/launcher.md``, "Fields")."""
+    marks: tuple[str, ...] = ()
+    """What PyOxidizer's executables set in ``sys`` and programs look for (``docs/spec/launcher.md``, ``marks``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +148,6 @@ class Plan:
     static_modules: tuple[NativeModule, ...] = ()
     """Native modules whose objects are there, to be linked as ``native_link`` says."""
     native_link: NativeLink = NativeLink.AUTO
+    locations: Locations = field(default_factory=Locations)
     warnings: tuple[str, ...] = ()
     """What the front-end could not settle, a line each."""

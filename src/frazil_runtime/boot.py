@@ -123,7 +123,7 @@ def set_process() -> None:
 def prepare_main(name: str, kind: str) -> "CodeType":
     """Make ``__main__`` ready for the entry with that module record; its code.
 
-    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does.
+    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does, ``command`` as ``python -c``.
     """
     record = _frazil.record(name)
     if record is None:
@@ -136,6 +136,8 @@ def prepare_main(name: str, kind: str) -> "CodeType":
         main |= {"__spec__": spec, "__cached__": spec.cached, "__package__": spec.parent}
         if spec.parent:
             __import__(spec.parent)
+    elif kind == "command":
+        main = {"__loader__": _frozen_importlib.BuiltinImporter}
     vars(sys.modules["__main__"]).update(main)
     return _frazil.load_code(record[4])
 

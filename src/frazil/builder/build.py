@@ -188,7 +188,7 @@ def _import_place(resource: Resource) -> str:
 
 def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
     """The names that the collection may import, its own modules taken out."""
-    names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind is not EntryKind.SCRIPT}
+    names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind in {EntryKind.MODULE, EntryKind.FUNCTION}}
     for module in collection.modules():
         if isinstance(module, SourceModule):
             # What the run-time imports inside functions it does for callers who have imported it themselves.

@@ -175,7 +175,8 @@ class _Arrangement:
         return self.plan.compression is not Compression.NONE and not used_in_place
 
     def _has_source(self, module: SourceModule) -> bool:
-        return self.plan.with_source or module.as_source or "/" in module.name  # scripts of ours
+        wanted = self.plan.with_source if module.with_source is None else module.with_source
+        return wanted or module.as_source or "/" in module.name  # scripts of ours
 
     def _code_path(self, module: SourceModule) -> str:
         """Where CPython looks for a module's bytecode (PEP 3147, PEP 488)."""
@@ -215,6 +216,7 @@ class _Arrangement:
         if entry.kind is EntryKind.MODULE:
             return "module", self._module_start(entry, modules)
         path = f"bin/{entry.name}" if entry.kind is EntryKind.FUNCTION else entry.target
+        kind = "command" if entry.kind is EntryKind.COMMAND else "script"
         script = collection.get(path)
         if not isinstance(script, SourceModule | BytecodeModule):
             raise SourceError("the script to start is not there", where=path)
@@ -222,7 +224,7 @@ class _Arrangement:
         name = script.name if modules.get(script.name) is script and script.name in self.records else path
         if name not in self.records and not self.record(name, script):
             raise SourceError(f"the script is no bytecode of Python {self.plan.distribution.short_version}", where=path)
-        return "script", name
+        return kind, name
 
     def _module_start(self, entry: EntryPoint, modules: Mapping[str, Module]) -> str:
         module = modules.get(entry.target)
