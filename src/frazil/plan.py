@@ -149,5 +149,7 @@ class Plan:
     """Native modules whose objects are there, to be linked as ``native_link`` says."""
     native_link: NativeLink = NativeLink.AUTO
     locations: Locations = field(default_factory=Locations)
+    objects_compiled: int = 0
+    """How many of their objects the compiler had to make for this plan; the others were there."""
     warnings: tuple[str, ...] = ()
     """What the front-end could not settle, a line each."""

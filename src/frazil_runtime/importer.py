@@ -52,12 +52,21 @@ class SourcelessImageLoader(_ImageCode, _frozen_importlib_external.SourcelessFil
     """Loads a module of which there is only bytecode."""
 
 
+class StaticLoader(_frozen_importlib_external.ExtensionFileLoader):
+    """Loads an extension module that is linked into this program. Its file, a shared object that leads there, loads it too."""
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+        """The module, not yet executed."""
+        return _frazil.create_static(spec)
+
+
 def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> "ModuleSpec":
     """The spec of a module that the image has a record of."""
     flags, file, cached, directory, code = record
     loader: ImageLoader | SourcelessImageLoader | _frozen_importlib_external.ExtensionFileLoader
     if flags & EXTENSION:
-        loader = _frozen_importlib_external.ExtensionFileLoader(fullname, file)
+        kind = StaticLoader if _frazil.is_static(fullname) else _frozen_importlib_external.ExtensionFileLoader
+        loader = kind(fullname, file)
     elif file == cached:
         loader = SourcelessImageLoader(fullname, file, code)
     else:

@@ -29,7 +29,7 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from frazil.builder.bytecode import Compiled
     from frazil.builder.host import GlibcFloor
@@ -90,9 +90,11 @@ def pack(
     link: LinkMode,
     floor: GlibcFloor,
     mtime_ns: int,
+    static: Sequence[str] = (),
 ) -> Packed:
     """The image of everything in ``collection``, of which ``compiled`` holds the bytecode by path.
 
+    ``static`` names the extension modules that are part of the launcher.
     Raises SourceError for a file that cannot be read or a path that cannot be, and for an entry point that is not there.
     """
     arrangement = _Arrangement(plan, compiled, mtime_ns)
@@ -106,7 +108,7 @@ def pack(
     starts = [arrangement.start(entry, collection, modules) for entry in plan.entries]
     records = arrangement.records.values()
     try:
-        settings = _settings(plan, link, floor, starts)
+        settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {})
         directories = dict.fromkeys(plan.directories, mtime_ns)
         entries = arrangement.entries.values()
         image = icecube.write(entries, records, settings, directories=directories, mtime_ns=mtime_ns)

@@ -17,7 +17,7 @@ from frazil.cli.options import CONTEXT, build_options, gather, plans_of
 from frazil.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from frazil.builder.host import Result
     from frazil.cache import ContentCache
@@ -75,6 +75,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "glibc": {"version": result.glibc.version, "set_by": result.glibc.set_by},
         "link": result.link.value,
         "link_reason": result.link_reason,
+        "native": [dataclasses.asdict(one) for one in result.native],
         "warnings": list(result.warnings),
     }
 
@@ -105,11 +106,22 @@ def summarise(result: Result, last: tuple[str, str] | None = None) -> None:
         [
             ("modules", str(result.modules)),
             ("link", link),
+            *_native_rows(result),
             ("runs on", f"Linux x86-64, glibc {result.glibc.version} or later ({result.glibc.set_by} asks for it)"),
             ("time", f"{screen.time_text(sum(seconds for _, seconds in result.timings))}: {steps}"),
             (name, (text, "cyan")),
         ]
     )
+
+
+def _native_rows(result: Result) -> Iterator[tuple[str, str]]:
+    """How the native modules came in, and why not into the program."""
+    if result.native:
+        linked = [one.name for one in result.native if one.how == "static"]
+        compiled = f"; {result.objects_compiled} of {result.objects} objects compiled"
+        yield "native", f"{len(linked)} static, {len(result.native) - len(linked)} from memory{compiled}"
+    for one in result.native:
+        yield "", one.name + (": static" if one.how == "static" else f": from memory, since {one.reason}")
 
 
 def _plans(source: str | None, options: dict[str, Any], cache: ContentCache) -> tuple[Plan, ...]:

@@ -43,6 +43,13 @@ _DECORATORS = (
         show_default=True,
         help="How libpython comes in: static starts fastest, auto takes it where it can.",
     ),
+    click.option(
+        "--native",
+        type=click.Choice(["auto", "static", "memory"]),
+        default="auto",
+        show_default=True,
+        help="How native modules that are compiled for this build come in: linked into the program, or loaded from memory.",
+    ),
     click.option("--venv", metavar="DIR", help="Take dependencies from this virtual environment."),
     click.option("--with", "requirements", multiple=True, metavar="REQ", help="One more requirement, such as 'rich>=13'."),
     click.option("--include", multiple=True, metavar="MODULE", help="One more module; pkg.* means everything below pkg."),
@@ -112,6 +119,7 @@ class BuildOptions:
     python: str | None
     sha256: str | None
     link: str
+    native: str
     venv: str | None
     requirements: tuple[str, ...]
     include: tuple[str, ...]
@@ -193,7 +201,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
     """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
     from frazil.config.sizes import parse_size  # noqa: PLC0415 - see above
-    from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
+    from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
         optimize=int(options.optimize),
@@ -217,6 +225,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
         memfs_limit=None if options.memfs_limit is None else parse_size(options.memfs_limit, "--memfs-limit"),
         interpreter=interpreter,
         pmm=_pmm(options),
+        native_link=NativeLink(options.native),
     )
 
 

@@ -12,6 +12,7 @@ from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import environment
 from frazil.config.modules import ModuleSearch, Use, classifier_of
+from frazil.config.native import compile_native
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
@@ -117,6 +118,7 @@ class Draft:
     def _warn(self, wanted: Mapping[str, Use], found: set[str]) -> None:
         known = {name.partition(".")[0] for name in found}
         missing: dict[str, Use] = {}
+        known |= {one.module.partition(".")[0] for one in self.options.native}
         # Whether this Python comes with its tests is seen when they are collected.
         known |= set(filter(TEST_MODULES.fullmatch, (name.partition(".")[0] for name in self.options.include)))
         for name, use in wanted.items():
@@ -144,6 +146,7 @@ class Draft:
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
+        native = compile_native(options.native, self.distribution, self.cache)
         return Plan(
             name=name,
             distribution=self.distribution,
@@ -161,6 +164,9 @@ class Draft:
             application=self.prefix,
             directories=self.directories,
             extra_paths=tuple(self.extra_paths),
+            static_modules=native.modules,
+            native_link=options.native_link,
+            objects_compiled=native.compiled,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
 

@@ -9,6 +9,7 @@
 #include "core.h"
 #include "memfs/memfs.h"
 #include "python/module.h"
+#include "python/static.h"
 #include "storages.h"
 
 #define MOUNT_PREFIX FRAZIL_MOUNT "/"
@@ -260,6 +261,27 @@ static PyObject *load_registered(PyObject *self, PyObject *arguments)
     }
 }
 
+PyDoc_STRVAR(
+    is_static_doc, "is_static(name) -> bool\n\nWhether the extension module of that name is linked into this program.");
+
+static PyObject *is_static(PyObject *self, PyObject *argument)
+{
+    const char *name = PyUnicode_AsUTF8(argument);
+
+    (void)self;
+    return name ? PyBool_FromLong(frazil_static_has(name)) : NULL;
+}
+
+PyDoc_STRVAR(create_static_doc,
+    "create_static(spec) -> module\n\n"
+    "Create, and do not execute, an extension module that is linked into this program; as _imp.create_dynamic.");
+
+static PyObject *create_static(PyObject *self, PyObject *spec)
+{
+    (void)self;
+    return frazil_static_create(spec);
+}
+
 static PyMethodDef methods[] = {
     {"find", (PyCFunction)(void (*)(void))find, METH_FASTCALL, find_doc},
     {"record", record, METH_O, record_doc},
@@ -267,6 +289,8 @@ static PyMethodDef methods[] = {
     {"process", process, METH_NOARGS, process_doc},
     {"load_registered", load_registered, METH_VARARGS, load_registered_doc},
     {"settings", settings, METH_NOARGS, settings_doc},
+    {"is_static", is_static, METH_O, is_static_doc},
+    {"create_static", create_static, METH_O, create_static_doc},
     {NULL, NULL, 0, NULL},
 };
 
