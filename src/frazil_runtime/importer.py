@@ -11,6 +11,7 @@ statement, which would import a module.
 
 import _frozen_importlib
 import _frozen_importlib_external
+import _imp
 import sys
 
 import _frazil
@@ -79,6 +80,27 @@ def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int
     return spec
 
 
+class _RewrittenLoader(_frozen_importlib_external.SourceFileLoader):
+    """Loads a module whose source the program has written anew; the bytecode beside it is of the old one."""
+
+    def get_code(self, fullname: str) -> "CodeType":
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def _search(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
+    """What the search comes to where the program has changed the files of the image."""
+    if _imp.is_frozen(fullname):
+        return None
+    spec = _frozen_importlib_external.PathFinder.find_spec(fullname, path)
+    if spec is None or type(spec.loader) is not _frozen_importlib_external.SourceFileLoader:
+        return spec
+    if spec.has_location and spec.origin and not _frazil.unchanged(spec.origin):
+        spec.loader = _RewrittenLoader(fullname, spec.origin)
+    return spec
+
+
 class ImageFinder:
     """The meta path finder; stands first on ``sys.meta_path``."""
 
@@ -90,4 +112,6 @@ class ImageFinder:
         if sys.path_hooks != path_hooks:
             return None
         record = _find(fullname, sys.path if path is None else path)
-        return None if record is None else spec_from_record(fullname, record)
+        if record:
+            return spec_from_record(fullname, record)
+        return None if record is None else _search(fullname, path)
