@@ -1,5 +1,7 @@
-/* For native modules, and C programs that link the launcher: where modules come from that are not in the executable
- * (docs/spec/pmm.md, "Functions"). Needs no Python.h. */
+/* For native modules, and C programs that link the launcher. Needs no Python.h.
+ *
+ * The start of the program that is inside (docs/embedding.md), and where modules come from that are not in the executable
+ * (docs/spec/pmm.md, "Functions"). */
 #ifndef FRAZIL_H
 #define FRAZIL_H
 
@@ -8,6 +10,18 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Run the program that is inside, as if it were this one: to be called once, by the first thread, from main with its arguments.
+ * Returns its exit code. */
+int frazil_main(int argc, char **argv);
+
+/* Only start the interpreter, with argv as sys.argv; once, by the first thread. 0: the calling thread holds the GIL, the
+ * functions of Python.h and every module inside are there, and the program ends Python with Py_FinalizeEx. Otherwise the exit
+ * code for main, after a message.
+ *
+ * Does not return in a process that Python code of this program started to have an interpreter (sys.executable with -c or -m,
+ * multiprocessing): call it before anything that such a child must not do. */
+int frazil_initialize(int argc, char **argv);
 
 /* What a storage answers. */
 #define FRAZIL_FOUND 1 /* *data and *size are the module's bytes, as `frazil pmm compile` writes them */
