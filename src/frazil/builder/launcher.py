@@ -33,12 +33,16 @@ _EMBEDDING_SOURCES: Final = "python"
 
 _PROCESSES: Final = 2
 _WARNINGS: Final = ("-Wall", "-Wextra")
-# -O2 as CPython itself. No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
+# No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
 # the embedding library finds the core's functions in the program.
 # Fortified headers would rename the functions that the core defines.
 _COMPILE: Final = (
-    "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-O2", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS,
+    "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-O1", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS,
 )  # fmt: skip
+# The image's reader and memfs; all else runs once, or hands over to the kernel. Whoever builds for the first time waits for
+# the compiler: -O2 everywhere would take a third longer.
+_HOT_SOURCES: Final = frozenset({"image", "memfs"})
+_HOT: Final = ("-O2",)
 _PROGRAM: Final = ("-fno-pie",)
 _LIBRARY: Final = ("-fPIC",)
 # ET_EXEC, so that neither the kernel nor the dynamic linker relocates anything; -rdynamic makes the interposed functions and
@@ -267,6 +271,7 @@ class _Work:
             return list(pool.map(lambda one: self._object(one[0], flags, headers, python=one[1]), files))
 
     def _object(self, source: Path, flags: Sequence[str], headers: str, *, python: bool) -> Path:
+        flags = [*flags, *_HOT] if source.parent.name in _HOT_SOURCES else flags
         words = [*_COMPILE, *flags, "-c", f"-I{self.sources}", f"-ffile-prefix-map={self.sources}=launcher"]
         if python:
             words += self._python_headers()
@@ -291,7 +296,7 @@ class _Work:
 
     def _key(self, mode: str, files: Iterable[Path], words: Iterable[str]) -> str:
         contents: list[str | bytes] = [part for one in files for part in (self._relative(one), one.read_bytes())]
-        flags = [*_COMPILE, *_PROGRAM, *_LIBRARY, *words]
+        flags = [*_COMPILE, *_HOT, *_PROGRAM, *_LIBRARY, *words]
         return digest(mode, *contents, self._headers(), *flags, self.compiler.identity, self.distribution.identity)
 
     def _check_program(self, path: Path) -> None:
