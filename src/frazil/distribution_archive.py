@@ -25,28 +25,27 @@ import urllib.parse
 import urllib.request
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from frazil.cache import digest, file_digest
 from frazil.distribution import Overrides, PythonDistribution, describe
 from frazil.errors import DistributionError, UsageError
+from frazil.tar_stream import BoundedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from frazil.cache import ContentCache
+    from frazil.tar_stream import Readable
 
 MAX_DOWNLOAD: Final = 2 * 2**30
 MAX_UNPACKED: Final = 8 * 2**30
 MAX_MEMBERS: Final = 200_000
-_MAX_HEADERS: Final = 4 * 2**20
-"""What the headers of one member may take; they are read into memory."""
 _MAX_METADATA: Final = 16 * 2**20
 _CHUNK: Final = 2**20
 _TIMEOUT: Final = 60
 # What the names in a corrupt archive lead to; other errors are the disk's.
 _NAME_FAULTS: Final = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
-_END_OF_ARCHIVE: Final = bytes(1024)
 _DIGEST_LENGTH: Final = 64
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -152,31 +151,8 @@ def _corrupt_zstd() -> type[Exception]:
     return ValueError if zstandard is None else zstandard.ZstdError
 
 
-class _Readable(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-class _Bounded:
-    """A stream that ends the extraction when more comes than the members so far account for."""
-
-    def __init__(self, stream: _Readable) -> None:
-        self._stream = stream
-        self.allowed = _MAX_HEADERS
-        self.last = b""
-        """The last bytes so far."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Some bytes. Raises DistributionError for a member with headers without end."""
-        data = self._stream.read(size)
-        self.allowed -= len(data)
-        self.last = (self.last + data)[-len(_END_OF_ARCHIVE) :]
-        if self.allowed < 0:
-            raise DistributionError("the archive is corrupt: a member has headers of more than 4 MiB")
-        return data
-
-
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[_Readable]:
+def _opened(archive: Path) -> Iterator[Readable]:
     with archive.open("rb") as file:
         magic = file.read(4)
         file.seek(0)
@@ -198,7 +174,7 @@ def _extract(archive: Path, root: Path) -> None:
     links: dict[str, str] = {}
     total = 0
     with _opened(archive) as stream:
-        bounded = _Bounded(stream)
+        bounded = BoundedStream(stream)
         with tarfile.open(fileobj=bounded, mode="r|") as tar:  # type: ignore[call-overload]  # reads, and never seeks
             count = 0
             while (member := tar.next()) is not None:
@@ -206,14 +182,10 @@ def _extract(archive: Path, root: Path) -> None:
                 total += member.size if member.isreg() else 0
                 if count > MAX_MEMBERS or total > MAX_UNPACKED or member.size < 0:
                     raise DistributionError("the archive is too large: it would fill the disk")
-                bounded.allowed = member.size + _MAX_HEADERS
+                bounded.expect(member.size)
                 _place(tar, member, root, links)
                 tar.members.clear()
-        bounded.allowed = _MAX_HEADERS
-        while bounded.read(_CHUNK):
-            pass  # checksums stand behind the end of the archive
-    if bounded.last != _END_OF_ARCHIVE:
-        raise DistributionError("the archive is corrupt: its end is missing")
+        bounded.finish()
     _link(root, links)
 
 

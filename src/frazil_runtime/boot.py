@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 
 MOUNT = "/memfs:"
-_settings: dict[str, str] = {}
 _EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__)
 
 
 def install() -> None:
     """Make imports work: the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
-    _settings.update(_frazil.settings())
+    settings = _frazil.settings()
     sys.meta_path.insert(0, ImageFinder)
     if "zipimport" not in sys.modules:
         sys.path_hooks.insert(0, _zip_hook)
@@ -36,7 +35,7 @@ def install() -> None:
         _adopt(name)
     if not sys._stdlib_dir:  # type: ignore[attr-defined]  # noqa: SLF001 - what importlib looks at
         _place_frozen()
-    if _settings.get("site") == "1":
+    if settings.get("site") == "1":
         import site
 
         site.main()
@@ -114,16 +113,12 @@ def set_process() -> None:
     sys.orig_argv = argv
     if application:
         sys.argv = argv.copy()
-    if "pmm" in _settings:
-        from frazil_runtime.pmm.start import start
-
-        start(_settings)
 
 
 def prepare_main(name: str, kind: str) -> "CodeType":
     """Make ``__main__`` ready for the entry with that module record; its code.
 
-    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does, ``command`` as ``python -c``.
+    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does.
     """
     record = _frazil.record(name)
     if record is None:
@@ -136,8 +131,6 @@ def prepare_main(name: str, kind: str) -> "CodeType":
         main |= {"__spec__": spec, "__cached__": spec.cached, "__package__": spec.parent}
         if spec.parent:
             __import__(spec.parent)
-    elif kind == "command":
-        main = {"__loader__": _frozen_importlib.BuiltinImporter}
     vars(sys.modules["__main__"]).update(main)
     return _frazil.load_code(record[4])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
-    from frazil.plan import Plan, PmmSettings
+    from frazil.plan import Plan
 
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 
@@ -43,15 +43,11 @@ _DECORATORS = (
         show_default=True,
         help="How libpython comes in: static starts fastest, auto takes it where it can.",
     ),
-    click.option(
-        "--native",
-        type=click.Choice(["auto", "static", "memory"]),
-        default="auto",
-        show_default=True,
-        help="How native modules that are compiled for this build come in: linked into the program, or loaded from memory.",
-    ),
     click.option("--venv", metavar="DIR", help="Take dependencies from this virtual environment."),
     click.option("--with", "requirements", multiple=True, metavar="REQ", help="One more requirement, such as 'rich>=13'."),
+    click.option(
+        "--use-archive", "archives", multiple=True, metavar="PATH", help="Use this archive; of several the first one wins."
+    ),
     click.option("--include", multiple=True, metavar="MODULE", help="One more module; pkg.* means everything below pkg."),
     click.option("--exclude", multiple=True, metavar="MODULE", help="Leave this module out; pkg.* likewise."),
     click.option(
@@ -97,16 +93,6 @@ _DECORATORS = (
         metavar="SIZE",
         help="How much the program may write to memfs, such as 512M. Default: half of the machine's memory.",
     ),
-    click.option("--pmm", multiple=True, metavar="STORAGE", help="Look for modules here too, such as dir:{exe_dir}/modules."),
-    click.option(
-        "--pmm-mode",
-        type=click.Choice(["override", "add", "locked"]),
-        default="override",
-        show_default=True,
-        help="Storages before the executable's own modules, or only for others; locked: nothing can alter the storages.",
-    ),
-    click.option("--pmm-root", metavar="FILE", help="The root document that signatures of modules are checked by."),
-    click.option("--pmm-unsigned", is_flag=True, help="Believe whoever can write to the storages."),
 )
 
 
@@ -119,9 +105,9 @@ class BuildOptions:
     python: str | None
     sha256: str | None
     link: str
-    native: str
     venv: str | None
     requirements: tuple[str, ...]
+    archives: tuple[str, ...]
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     include_data: tuple[str, ...]
@@ -134,10 +120,6 @@ class BuildOptions:
     site: bool
     self_exec: str
     memfs_limit: str | None
-    pmm: tuple[str, ...]
-    pmm_mode: str
-    pmm_root: str | None
-    pmm_unsigned: bool
 
 
 def build_options(function: _Function) -> _Function:
@@ -201,7 +183,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
     """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
     from frazil.config.sizes import parse_size  # noqa: PLC0415 - see above
-    from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, StandardLibrary  # noqa: PLC0415 - see above
+    from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
         optimize=int(options.optimize),
@@ -223,21 +205,9 @@ def source_options(options: BuildOptions) -> SourceOptions:
         with_source=not options.no_source,
         compression=Compression(options.compress),
         memfs_limit=None if options.memfs_limit is None else parse_size(options.memfs_limit, "--memfs-limit"),
+        archives=tuple(map(Path, options.archives)),
         interpreter=interpreter,
-        pmm=_pmm(options),
-        native_link=NativeLink(options.native),
     )
-
-
-def _pmm(options: BuildOptions) -> PmmSettings | None:
-    if not options.pmm:
-        if options.pmm_root is not None or options.pmm_unsigned:
-            raise UsageError("--pmm-root and --pmm-unsigned are about storages, and --pmm names none", where="--pmm")
-        return None
-    from frazil.config.pmm import pmm_settings  # noqa: PLC0415 - see above
-
-    root = None if options.pmm_root is None else Path(options.pmm_root)
-    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned)
 
 
 def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from frazil.config import pmm
+from frazil.archive.use import Archives, open_archives
+from frazil.config.archived import combine
 from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import environment
 from frazil.config.modules import ModuleSearch, Use, classifier_of
-from frazil.config.native import compile_native
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
@@ -50,12 +50,12 @@ class Draft:
     extra_paths: list[str] = field(default_factory=list)
     parser: Parser = field(init=False)
     excluded: Exclusion = field(init=False)
+    archives: Archives = field(init=False)
 
     def __post_init__(self) -> None:
-        needed = (*self.options.requirements, *pmm.requirements(self.options.pmm))
-        self.options = replace(self.options, requirements=tuple(dict.fromkeys(needed)))
         self.parser = Parser(self.distribution, self.cache)
         self.excluded = Exclusion(self.options.exclude)
+        self.archives = open_archives([self.options.directory / path for path in self.options.archives], self.cache)
 
     def search(self, root: Path, *, data: bool = False) -> ModuleSearch:
         """A search for modules of the application below ``root``."""
@@ -84,7 +84,8 @@ class Draft:
             parsed(text, where)
         for text in self.options.requirements:
             parsed(text, "--with")
-        every = [*requirements, *self.options.requirements]
+        wanted = {name: use for name, use in wanted.items() if not self._is_archived(name)}
+        every = self.to_install([*requirements, *self.options.requirements], where)
         taken = ThirdParty()
         if self.options.venv is not None:
             site = self.virtual_environment()
@@ -95,6 +96,15 @@ class Draft:
             taken = whole(site, import_site=self.options.interpreter.import_site)
         self.add(taken)
         self._warn(wanted, taken.found)
+
+    def _is_archived(self, name: str) -> bool:
+        """Whether an archive has the module ``name``, or the module whose attribute it may be."""
+        known = self.archives.modules
+        return name in known or name.rpartition(".")[0] in known
+
+    def to_install(self, requirements: Sequence[str], where: object) -> list[str]:
+        """The requirements that no archive satisfies."""
+        return [text for text in requirements if not self.archives.satisfies(parsed(text, where))]
 
     def applies(self, requirement: Requirement) -> bool:
         """Whether a requirement's marker holds for the distribution."""
@@ -118,15 +128,12 @@ class Draft:
     def _warn(self, wanted: Mapping[str, Use], found: set[str]) -> None:
         known = {name.partition(".")[0] for name in found}
         missing: dict[str, Use] = {}
-        known |= {one.module.partition(".")[0] for one in self.options.native}
         # Whether this Python comes with its tests is seen when they are collected.
         known |= set(filter(TEST_MODULES.fullmatch, (name.partition(".")[0] for name in self.options.include)))
         for name, use in wanted.items():
             top = name.partition(".")[0]
             if top in known or top in self.distribution.stdlib_modules or use.optional:
                 continue
-            if self.options.pmm is not None and use.where != "--include":
-                continue  # a storage may have it
             if use.where == "--include":
                 raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
             missing.setdefault(top, use)
@@ -139,14 +146,14 @@ class Draft:
         check_name(name)
         for entry in entries:
             check_name(entry.name)
-        collection = Collection(self.resources)
+        archived = combine(self)
+        collection = Collection([*self.resources, *archived.resources])
         classifier = classifier_of(self.parser)
         collection.update(data_files(options.include_data, options.directory, self.prefix, classifier, self.warnings))
         prefixes = (site_prefix(self.distribution), *self.extra_paths, self.prefix)
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
-        native = compile_native(options.native, self.distribution, self.cache)
         return Plan(
             name=name,
             distribution=self.distribution,
@@ -160,13 +167,11 @@ class Draft:
             compression=options.compression,
             memfs_limit=options.memfs_limit,
             interpreter=options.interpreter,
-            pmm=options.pmm,
             application=self.prefix,
             directories=self.directories,
             extra_paths=tuple(self.extra_paths),
-            static_modules=native.modules,
-            native_link=options.native_link,
-            objects_compiled=native.compiled,
+            static_modules=tuple(one for one in archived.static_modules if not self.excluded(one.name)),
+            archives=self.archives if self.archives.archives else None,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
 

@@ -78,7 +78,7 @@ def project_plans(
     draft = Draft(options, distribution, cache)
     name, installed = _install(directory, table, draft)
     entries = _entries(installed, name, draft, file)
-    if options.multicall:
+    if options.multicall or options.library:
         return (draft.plan(options.name or _display_name(table, name), entries),)
     if options.name is not None:
         if len(entries) > 1:
@@ -123,13 +123,13 @@ def _install(directory: Path, table: Mapping[str, Any], draft: Draft) -> tuple[s
     import_site = options.interpreter.import_site
     name: str | None = canonicalize_name(table["name"]) if isinstance(table.get("name"), str) else None
     if options.venv is None:
-        root = environment(options.requirements, directory, draft.distribution, draft.cache)
+        root = environment(draft.to_install(options.requirements, "--with"), directory, draft.distribution, draft.cache)
         name = name or _project_of(root, draft, options.requirements, directory)
         site = site_packages(root, draft.parser, application=name)
         taken = whole(site, import_site=import_site)
         draft.add(taken)
         return name, _held(site, name, directory)
-    extra = [parsed(text, "--with") for text in options.requirements]
+    extra = [parsed(text, "--with") for text in draft.to_install(options.requirements, "--with")]
     own = None
     if name is None or name not in draft.virtual_environment().distributions:
         root = environment((), directory, draft.distribution, draft.cache, dependencies=False)
@@ -179,6 +179,8 @@ def _entries(installed: InstalledDistribution, name: str, draft: Draft, file: Pa
                 raise SourceError(f"script {script}: {value!r} is not of the form package.module:function", where=file)
             warn_unless_defined(draft, match["module"], match["attribute"])
             entries.append(EntryPoint(script, EntryKind.FUNCTION, f"{match['module']}:{match['attribute']}"))
+    if draft.options.library:
+        return tuple(entries)
     return tuple(entries) if entries else (_main_module(name, draft, file),)
 
 

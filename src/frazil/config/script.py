@@ -99,6 +99,7 @@ def function_plan(target: str, options: SourceOptions, distribution: PythonDistr
 
 def _require_module(module: str, target: str, draft: Draft, base: Path) -> None:
     present = any(isinstance(one, SourceModule | ExtensionModule) and one.name == module for one in draft.resources)
+    present = present or module in draft.archives.modules
     if not present and module.partition(".")[0] not in draft.distribution.stdlib_modules:
         places = [str(base), str(base / "src")]
         if draft.options.venv is not None:

@@ -161,7 +161,7 @@ def _check_target(index: "Index", settings: "TrustSettings", where: str) -> None
         raise TargetError(
             f"this index is for the application {index.application!r}, not for {settings.application!r}", where=where
         )
-    if settings.python and index.python != settings.python:  # on a build machine it may not be known
+    if index.python != settings.python:
         raise TargetError(f"this index is for {index.python}, and the program has {settings.python}", where=where)
 
 

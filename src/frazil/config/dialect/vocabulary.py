@@ -10,6 +10,12 @@ from frazil.config.starlark.interpreter import builtin
 if TYPE_CHECKING:
     from frazil.config.starlark.values import Builtin
 
+NOT_YET: Final = (
+    "default_python_distribution",
+    "PythonDistribution",
+    "PythonInterpreterConfig",
+    "PythonWheelBuilder",
+)
 FOREIGN: Final = {
     "WiXInstaller": "Windows installers",
     "WiXMSIBuilder": "Windows installers",
@@ -20,7 +26,6 @@ FOREIGN: Final = {
     "SnapApp": "snaps",
     "SnapPart": "snaps",
     "SnapcraftBuilder": "snaps",
-    "PythonWheelBuilder": "wheels",
     "code_signer_from_pfx_file": "code signing",
     "code_signer_from_windows_store_sha1_thumbprint": "code signing",
     "code_signer_from_windows_store_subject": "code signing",
@@ -31,8 +36,11 @@ FOREIGN: Final = {
 
 def refusals() -> dict[str, Builtin]:
     """Functions under all those names, which say why they cannot be called."""
-    remedy = "Build another target; frazil targets lists them."
-    return {name: _refusal(name, f"{name} is for {what}, which frazil does not make", remedy) for name, what in FOREIGN.items()}
+    found = {name: _refusal(name, f"{name} cannot be built with yet", "") for name in NOT_YET}
+    for name, what in FOREIGN.items():
+        remedy = "Build another target; frazil targets lists them."
+        found[name] = _refusal(name, f"{name} is for {what}, which frazil does not make", remedy)
+    return found
 
 
 def _refusal(name: str, problem: str, remedy: str) -> Builtin:

@@ -1,0 +1,1 @@
+"""Archives: bundles of sources, objects, libraries and headers (``docs/spec/archive.md``)."""

@@ -1,5 +1,0 @@
-"""Python that is compiled ahead of time."""
-
-
-def double(value: int) -> int:
-    return 2 * value
