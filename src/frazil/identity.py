@@ -10,17 +10,22 @@ from pathlib import Path
 
 from frazil import __version__
 from frazil.cache import digest
+from frazil.distribution import PythonDistribution
 from frazil.resources.collection import Collection
 
 _ENVIRONMENT = ("CC", "SOURCE_DATE_EPOCH")
 """Variables that change what a build makes (see the builder's ``toolchain.py`` and ``build.py``)."""
 
+_NOT_READ = frozenset({"__pycache__", "site-packages", "dist-packages"})
+"""Directories of a standard library that builds do not read from there."""
+
 
 def identity_of(*values: object) -> str:
     """A digest of values: strings, bytes, numbers, dataclasses, mappings, sequences, sets, collections of resources, paths.
 
-    A path counts by the identity and times of the file, and by those of all files below a directory. A value of another type
-    counts by its ``repr``, so one that does not show itself is never equal to an earlier one.
+    A path counts by the identity and times of the file or directory, not by what is below it; a distribution by its own
+    identity and the files of its standard library. A value of another type counts by its ``repr``, so one that does not show
+    itself is never equal to an earlier one.
     """
     return digest(__version__, *_environment(), *(part for one in values for part in _described(one)))
 
@@ -51,15 +56,22 @@ def _tool_files() -> Iterator[Path]:
 def _described(value: object) -> Iterator[str | bytes]:
     """A value as parts of a digest, in a defined order."""
     if isinstance(value, Path):
-        yield from _file(value)
+        yield file_identity(value)
     elif isinstance(value, bytes):
         yield value
+    elif isinstance(value, PythonDistribution):
+        yield from _library(value)
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__
         for field in fields(value):
             yield field.name
             yield from _described(getattr(value, field.name))
-    elif isinstance(value, Mapping):
+    else:
+        yield from _several(value)
+
+
+def _several(value: object) -> Iterator[str | bytes]:
+    if isinstance(value, Mapping):
         yield f"{len(value)} pairs"
         for name in sorted(value, key=repr):
             yield from _described(name)
@@ -75,8 +87,24 @@ def _described(value: object) -> Iterator[str | bytes]:
         yield repr(value)
 
 
-def _file(path: Path) -> Iterator[str]:
-    yield file_identity(path)
-    if path.is_dir():
-        for below in sorted(path.rglob("*")):
-            yield file_identity(below)
+def _library(distribution: PythonDistribution) -> Iterator[str]:
+    """What a Python is: nobody tells when somebody mends a file of its standard library, or installs another patch release."""
+    yield distribution.identity
+    for place in (distribution.stdlib, distribution.dynload):
+        if place is not None:
+            yield from _files_below(place)
+
+
+def _files_below(directory: Path) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as found:
+            entries = sorted(found, key=lambda one: one.name)
+    except OSError:
+        yield f"{directory} cannot be read"
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in _NOT_READ:
+                yield from _files_below(Path(entry.path))
+        elif entry.name.endswith((".py", ".so")):
+            yield file_identity(Path(entry.path))
