@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from frazil.resources.location import Locations
+
 if TYPE_CHECKING:
     from frazil.archive.use import Archives
     from frazil.distribution import PythonDistribution
@@ -25,6 +27,8 @@ class EntryKind(Enum):
     """As ``python -m NAME`` does."""
     FUNCTION = "function"
     """As a console script does: import, call, ``sys.exit`` with the result."""
+    COMMAND = "command"
+    """As ``python -c`` does: a script that has no ``__file__``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,35 @@ class NativeLink(Enum):
     """As shared objects that are loaded from memory."""
 
 
+class PmmMode(Enum):
+    """When storages are asked for modules (``docs/spec/pmm.md``, "The search")."""
+
+    OVERRIDE = "override"
+    """Before the image."""
+    ADD = "add"
+    """After it: nothing that the executable has is replaced."""
+    LOCKED = "locked"
+    """Before the image, and nothing but the plan adds or alters a storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class PmmSettings:
+    """Where modules outside the executable come from, and who may put them there."""
+
+    storages: tuple[str, ...]
+    """URLs in their order; ``frazil.config.pmm`` says what they can be."""
+    mode: PmmMode = PmmMode.OVERRIDE
+    allow: tuple[str, ...] = ()
+    """Names, ``pkg.*`` being everything below; only these are looked for if there are any."""
+    deny: tuple[str, ...] = ()
+    root: bytes | None = None
+    """The root document that signed storages are checked by."""
+    unsigned: bool = False
+    """Whether all storages are believed."""
+    expired: str = ""
+    """``installed``: what was accepted before it expired stays accepted."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterpreterConfig:
     """How the interpreter inside the executable behaves."""
@@ -80,6 +113,11 @@ class InterpreterConfig:
     import_site: bool = False
     self_exec_application: bool = False
     """Whether starting ``sys.executable`` always starts the application (``docs/spec/launcher.md``, "Modes")."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Fields of ``PyPreConfig`` and ``PyConfig`` by name, sorted, where the launcher's defaults are not wanted
+    (``docs/spec/launcher.md``, "Fields")."""
+    marks: tuple[str, ...] = ()
+    """What PyOxidizer's executables set in ``sys`` and programs look for (``docs/spec/launcher.md``, ``marks``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +138,8 @@ class Plan:
     memfs_limit: int | None = None
     """Bytes that the program may hold in files below the mount; half of the machine's memory when None."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    pmm: PmmSettings | None = None
+    """None: no module comes from outside."""
     application: str = APPLICATION_DIRECTORY
     """Where the application stands below the mount, first on ``sys.path``; empty for the mount itself."""
     directories: tuple[str, ...] = ()
@@ -109,6 +149,9 @@ class Plan:
     static_modules: tuple[NativeModule, ...] = ()
     """Native modules whose objects are there, to be linked as ``native_link`` says."""
     native_link: NativeLink = NativeLink.AUTO
+    locations: Locations = field(default_factory=Locations)
+    objects_compiled: int = 0
+    """How many of their objects the compiler had to make for this plan; the others were there."""
     archives: Archives | None = None
     """The archives that are used; the collection has their resources too."""
     warnings: tuple[str, ...] = ()

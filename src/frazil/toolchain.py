@@ -12,11 +12,12 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,32 @@ class Compiler:
     def link(self, words: Sequence[str], output: Path) -> None:
         """Link ``output``; ``words`` are passed on in their order, which matters. Raises HostError with the linker's output."""
         _run([*self.command, *self._own_flags(), *words, "-o", os.fspath(output)], f"the linker could not make {output.name}")
+
+    def for_cxx(self) -> Compiler:
+        """The driver that compiles and links C++; of gcc and clang the C driver does, where it is told what to link."""
+        return replace(self, command=(self.command[0], "c++")) if self.zig else self
+
+    @property
+    def name(self) -> str:
+        """Name and version, such as ``gcc 12.2.0``."""
+        kind = "zig" if self.zig else "clang" if "clang" in self.version.lower() else "gcc"
+        numbers = re.findall(r"\d+(?:\.\d+)+", self.version)
+        return f"{kind} {numbers[-1] if kind == 'gcc' else numbers[0]}" if numbers else kind
+
+    def file(self, name: str) -> Path | None:
+        """A file that the linker would find by this name, such as ``libz.a``; None when there is none."""
+        return self._asked(f"-print-file-name={name}")
+
+    def program(self, name: str) -> Path | None:
+        """A program of the compiler's own tools, such as ``objcopy``; None when there is none."""
+        found = self._asked(f"-print-prog-name={name}")
+        return found or next((Path(one) for one in [shutil.which(name)] if one), None) if not self.zig else None
+
+    def _asked(self, question: str) -> Path | None:
+        if self.zig:  # it has neither files nor programs beside it
+            return None
+        answer = _run([*self.command, question], "the compiler does not tell where its files are").strip()
+        return Path(answer) if answer.startswith("/") and Path(answer).exists() else None
 
     def _own_flags(self) -> tuple[str, ...]:
         # Without these zig compiles for this very processor and lets undefined behaviour trap.
@@ -142,6 +169,11 @@ def _identify(words: tuple[str, ...]) -> tuple[str, str]:
         return version[0], f"{platform.machine()}-linux-gnu.{'.'.join(platform.libc_ver()[1:])}"
     target = _run([*words, "-dumpmachine"], "the compiler does not tell what it compiles for").strip()
     return (version[0] if version else "unknown"), target
+
+
+def run_tool(words: Sequence[str], problem: str) -> str:
+    """Run a tool that belongs to the compiler, in its environment. Raises HostError with what it printed."""
+    return _run(words, problem)
 
 
 def _run(words: Sequence[str], problem: str) -> str:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 MOUNT = "/memfs:"
+_settings: dict[str, str] = {}
 _EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__)
 
 
 def install() -> None:
     """Make imports work: the finder, the path hook for zip files; and what ``site`` gives, as far as asked."""
-    settings = _frazil.settings()
+    _settings.update(_frazil.settings())
     sys.meta_path.insert(0, ImageFinder)
     if "zipimport" not in sys.modules:
         sys.path_hooks.insert(0, _zip_hook)
@@ -35,7 +36,7 @@ def install() -> None:
         _adopt(name)
     if not sys._stdlib_dir:  # type: ignore[attr-defined]  # noqa: SLF001 - what importlib looks at
         _place_frozen()
-    if settings.get("site") == "1":
+    if _settings.get("site") == "1":
         import site
 
         site.main()
@@ -113,12 +114,16 @@ def set_process() -> None:
     sys.orig_argv = argv
     if application:
         sys.argv = argv.copy()
+    if "pmm" in _settings:
+        from frazil_runtime.pmm.start import start
+
+        start(_settings)
 
 
 def prepare_main(name: str, kind: str) -> "CodeType":
     """Make ``__main__`` ready for the entry with that module record; its code.
 
-    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does.
+    ``script`` leaves ``__main__`` as ``python FILE`` does, ``module`` as ``python -m NAME`` does, ``command`` as ``python -c``.
     """
     record = _frazil.record(name)
     if record is None:
@@ -131,6 +136,8 @@ def prepare_main(name: str, kind: str) -> "CodeType":
         main |= {"__spec__": spec, "__cached__": spec.cached, "__package__": spec.parent}
         if spec.parent:
             __import__(spec.parent)
+    elif kind == "command":
+        main = {"__loader__": _frozen_importlib.BuiltinImporter}
     vars(sys.modules["__main__"]).update(main)
     return _frazil.load_code(record[4])
 

@@ -11,6 +11,7 @@ statement, which would import a module.
 
 import _frozen_importlib
 import _frozen_importlib_external
+import _imp
 import sys
 
 import _frazil
@@ -52,12 +53,21 @@ class SourcelessImageLoader(_ImageCode, _frozen_importlib_external.SourcelessFil
     """Loads a module of which there is only bytecode."""
 
 
+class StaticLoader(_frozen_importlib_external.ExtensionFileLoader):
+    """Loads an extension module that is linked into this program. Its file, a shared object that leads there, loads it too."""
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+        """The module, not yet executed."""
+        return _frazil.create_static(spec)
+
+
 def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int]) -> "ModuleSpec":
     """The spec of a module that the image has a record of."""
     flags, file, cached, directory, code = record
     loader: ImageLoader | SourcelessImageLoader | _frozen_importlib_external.ExtensionFileLoader
     if flags & EXTENSION:
-        loader = _frozen_importlib_external.ExtensionFileLoader(fullname, file)
+        kind = StaticLoader if _frazil.is_static(fullname) else _frozen_importlib_external.ExtensionFileLoader
+        loader = kind(fullname, file)
     elif file == cached:
         loader = SourcelessImageLoader(fullname, file, code)
     else:
@@ -67,6 +77,27 @@ def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int
     spec.cached = cached
     if spec.submodule_search_locations is not None:
         spec.submodule_search_locations.append(directory)
+    return spec
+
+
+class _RewrittenLoader(_frozen_importlib_external.SourceFileLoader):
+    """Loads a module whose source the program has written anew; the bytecode beside it is of the old one."""
+
+    def get_code(self, fullname: str) -> "CodeType":
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def _search(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
+    """What the search comes to where the program has changed the files of the image."""
+    if _imp.is_frozen(fullname):
+        return None
+    spec = _frozen_importlib_external.PathFinder.find_spec(fullname, path)
+    if spec is None or type(spec.loader) is not _frozen_importlib_external.SourceFileLoader:
+        return spec
+    if spec.has_location and spec.origin and not _frazil.unchanged(spec.origin):
+        spec.loader = _RewrittenLoader(fullname, spec.origin)
     return spec
 
 
@@ -81,4 +112,6 @@ class ImageFinder:
         if sys.path_hooks != path_hooks:
             return None
         record = _find(fullname, sys.path if path is None else path)
-        return None if record is None else spec_from_record(fullname, record)
+        if record:
+            return spec_from_record(fullname, record)
+        return None if record is None else _search(fullname, path)

@@ -225,4 +225,4 @@ def test_stand_in_bears_the_name_of_libpython(cache: ContentCache) -> None:
 
 
 def test_own_sources_are_complete() -> None:
-    assert {"main.c", "embed.c", "module.c"} <= {one.name for one in SOURCES.rglob("*.c")}
+    assert {"main.c", "start.c", "embed.c", "module.c"} <= {one.name for one in SOURCES.rglob("*.c")}

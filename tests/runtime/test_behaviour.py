@@ -93,6 +93,13 @@ def test_case(case: str, frozen: Path, application: Path, target: Path) -> None:
     assert actual == expected
 
 
+REWRITTEN = """\
+kept /memfs:/app/parts/kept.py
+written by the program /memfs:/app/parts/overwritten.py
+ModuleNotFoundError No module named 'parts.removed'
+a package before a module /memfs:/app/parts/shadowed/__init__.py
+before the standard library
+"""
 ENVIRONMENTS = {
     "C locale": {"LC_ALL": "C"},
     "POSIX locale": {"LANG": "POSIX"},
@@ -151,6 +158,17 @@ def test_python_variables_count_when_the_build_says_so(build: Build, application
     executable = build(application / "cases.py", target, "--environment", "--include=parts.*", cwd=application)
     _, out, _ = run([executable], "shows_flags", env={"PYTHONDEVMODE": "1", "LANG": "C.UTF-8"})
     assert "'dev_mode': True" in out
+
+
+def test_a_program_imports_what_it_has_written(build: Build, target: Path, tmp_path: Path) -> None:
+    place = tmp_path / "rewriting"
+    shutil.copytree(APPLICATION.with_name("rewriting_app"), place, ignore=shutil.ignore_patterns("__pycache__"))
+    executable = build(place / "main.py", target, "--include=parts.*", "--include=colorsys", cwd=place)
+    code, out, error = run([executable], "")
+    actual = (code, out, error)
+    code, out, error = run([target, "-I", "-B", place / "main.py"], "", cwd=place)
+    assert actual == (code, normal(out, place, target), normal(error, place, target))
+    assert actual[:2] == (0, REWRITTEN)
 
 
 def test_import_times_are_shown_on_request(frozen: Path) -> None:

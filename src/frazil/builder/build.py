@@ -14,11 +14,11 @@ from frazil.builder.elf import assemble, is_executable, require_replaceable
 from frazil.builder.emit import emit
 from frazil.builder.host import Form, Result
 from frazil.builder.imports import importable, parents, unresolved
-from frazil.builder.launcher import make_launcher
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
 from frazil.builder.runtime import runtime_resources
 from frazil.builder.sourceless import sourceless_imports
+from frazil.builder.static_link import link_modules
 from frazil.builder.stdlib import Library, imported, mentioned, select
 from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
@@ -34,7 +34,7 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from frazil.builder.bytecode import Compiled
     from frazil.builder.host import Host
@@ -58,12 +58,14 @@ def build(plan: Plan, host: Host) -> Result:
     former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):
-        launcher = make_launcher(plan.distribution, plan.link, host.cache)
+        linked = link_modules(plan, host.cache)
+        launcher = linked.launcher
     with Compiler(plan.distribution, plan.interpreter.optimize, host.cache) as compiler:
         with clock.step("modules"):
             collection = _with_runtime(plan)
             if former is not None:
                 collection.discard(former)
+            _put(collection, linked.read)
             compiled = compiler.compile(_sources(collection))
             _require_valid(collection, compiled)
         with clock.step("standard library"):
@@ -73,12 +75,15 @@ def build(plan: Plan, host: Host) -> Result:
             collection.update(selection.resources)
             compiled |= selection.compiled
     with clock.step("native libraries"):
+        _put(collection, linked.packed)
         collection.update(launcher.resources)
         closure = find_libraries(collection, plan.distribution, host.cache, launcher.path)
         collection.update(closure.libraries)
         _require_apart(collection)
     with clock.step("image"):
-        packed = pack(plan, collection, compiled, link=launcher.link, floor=closure.floor, mtime_ns=_timestamp())
+        packed = pack(
+            plan, collection, compiled, link=launcher.link, floor=closure.floor, mtime_ns=_timestamp(), static=linked.static
+        )
     sizes = dict(packed.sizes)
     with clock.step(_LAST_STEPS[host.form]):
         if host.form is Form.EXECUTABLE:
@@ -96,7 +101,17 @@ def build(plan: Plan, host: Host) -> Result:
         link=launcher.link,
         link_reason=launcher.reason,
         warnings=tuple(dict.fromkeys((*plan.warnings, *_warnings(plan, collection, compiled), *closure.warnings))),
+        native=linked.outcomes,
+        objects=sum(len(one.objects) for one in plan.static_modules),
+        objects_compiled=plan.objects_compiled,
     )
+
+
+def _put(collection: Collection, resources: Iterable[Resource]) -> None:
+    """Let ``resources`` take the places of what stands at their paths."""
+    for one in resources:
+        collection.discard(one.path)
+        collection.add(one)
 
 
 @dataclass(slots=True)
@@ -134,10 +149,9 @@ def _former_output(plan: Plan, output: Path) -> str | None:
 def _with_runtime(plan: Plan) -> Collection:
     """The plan's collection with the run-time and the scripts of its entry points."""
     collection = plan.collection.copy()
-    collection.update(runtime_resources(collection, f"lib/python{plan.distribution.short_version}"))
-    for script in console_scripts(plan):
-        collection.discard(script.path)
-        collection.add(script)
+    library = f"lib/python{plan.distribution.short_version}"
+    collection.update(runtime_resources(collection, library, plan.pmm))
+    _put(collection, console_scripts(plan))
     for entry in plan.entries:
         held = collection.get(entry.target) if entry.kind is EntryKind.SCRIPT else None
         if isinstance(held, DataFile):  # a script whose name has no suffix
@@ -187,7 +201,7 @@ def _import_place(resource: Resource) -> str:
 
 def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[str, Compiled], library: Library) -> set[str]:
     """The names that the collection may import, its own modules taken out."""
-    names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind is not EntryKind.SCRIPT}
+    names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind in {EntryKind.MODULE, EntryKind.FUNCTION}}
     for module in collection.modules():
         if isinstance(module, SourceModule):
             # What the run-time imports inside functions it does for callers who have imported it themselves.
@@ -218,6 +232,8 @@ def _warnings(plan: Plan, collection: Collection, compiled: Mapping[str, Compile
         done = compiled.get(module.path)
         for line, text in () if done is None else done.warnings:
             yield f"{_place(module)}:{line}: {text}"
+        if plan.pmm is not None:
+            continue  # a storage may have what is not here
         for one in () if done is None else unresolved(done.imports, tops, owned):
             yield f"{_place(module)}:{one.line}: there is no module {one.name} to import"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +47,17 @@ class GlibcFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeOutcome:
+    """What became of a native module whose objects were there."""
+
+    name: str
+    how: Literal["static", "memory"]
+    """Linked into the program, or a shared object that is loaded from memory."""
+    reason: str
+    """Why it is not linked into the program; empty when it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What was built. Sizes in bytes, times in seconds."""
 
@@ -60,3 +71,8 @@ class Result:
     link: LinkMode
     link_reason: str
     warnings: tuple[str, ...] = field(default=())
+    native: tuple[NativeOutcome, ...] = ()
+    objects: int = 0
+    """Objects of the native modules."""
+    objects_compiled: int = 0
+    """Those of them that the compiler had to make."""

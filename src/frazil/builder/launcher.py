@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.builder import elf
 from frazil.builder.shared_objects import PROVIDED_BY_GLIBC, SharedObjectError, facts_of, read_facts
-from frazil.cache import digest
+from frazil.cache import digest, file_digest
 from frazil.errors import DistributionError, HostError
 from frazil.plan import LinkMode
 from frazil.resources.kinds import RUNTIME, STANDARD_LIBRARY, NativeLibrary, Resource
@@ -33,12 +33,16 @@ _EMBEDDING_SOURCES: Final = "python"
 
 _PROCESSES: Final = 2
 _WARNINGS: Final = ("-Wall", "-Wextra")
-# -O2 as CPython itself. No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
+# No -fvisibility=hidden: the libc functions that the core defines must be visible to every library, and
 # the embedding library finds the core's functions in the program.
 # Fortified headers would rename the functions that the core defines.
 _COMPILE: Final = (
-    "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-O2", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS,
+    "-std=gnu11", "-D_GNU_SOURCE=", "-U_FORTIFY_SOURCE", "-O1", "-fno-semantic-interposition", "-fno-plt", *_WARNINGS,
 )  # fmt: skip
+# The image's reader and memfs; all else runs once, or hands over to the kernel. Whoever builds for the first time waits for
+# the compiler: -O2 everywhere would take a third longer.
+_HOT_SOURCES: Final = frozenset({"image", "memfs"})
+_HOT: Final = ("-O2",)
 _PROGRAM: Final = ("-fno-pie",)
 _LIBRARY: Final = ("-fPIC",)
 # ET_EXEC, so that neither the kernel nor the dynamic linker relocates anything; -rdynamic makes the interposed functions and
@@ -65,6 +69,40 @@ class Launcher:
     """A digest of everything that went into it."""
 
 
+@dataclass(frozen=True, slots=True)
+class StaticModules:
+    """Extension modules that become part of the program; what ``frazil.builder.static_link`` has prepared."""
+
+    symbols: tuple[tuple[str, str], ...]
+    """Dotted names, sorted, and the functions that make the modules."""
+    objects: tuple[Path, ...]
+    """One for each module; nothing but that function can be seen from outside."""
+    libraries: tuple[Path, ...] = ()
+    """Static libraries that several of them need."""
+    cxx: Path | None = None
+    """The run-time library of C++, where one of them needs it."""
+
+    def table(self) -> str:
+        """The C source of ``frazil_static_modules`` (``python/static.h``)."""
+        declared = [f"extern PyObject *{symbol}(void);" for _, symbol in self.symbols]
+        rows = [f'    {{"{_c_string(name)}", {symbol}}},' for name, symbol in self.symbols]
+        lines = ['#include "python/static.h"', *declared, "const frazil_static_module frazil_static_modules[] = {", *rows, "};"]
+        return "\n".join([*lines, f"const size_t frazil_static_count = {len(rows)};", ""])
+
+    def words(self) -> list[str]:
+        """What stands behind the launcher's own objects on the linker's command line."""
+        libraries = [*self.libraries, *([] if self.cxx is None else [self.cxx])]
+        # Shared libraries that are loaded later shall find their own symbols, not these.
+        hidden = ":".join([*(one.name for one in libraries), "libgcc.a", "libgcc_eh.a"])
+        own = ["-static-libgcc"] if self.cxx is not None else []
+        group = ["-Wl,--start-group", *map(os.fspath, libraries), "-Wl,--end-group"] if libraries else []
+        return [*map(os.fspath, self.objects), *group, f"-Wl,--exclude-libs,{hidden}", *own]
+
+
+def _c_string(text: str) -> str:
+    return "".join(f"\\{byte:03o}" if byte > 0x7E else chr(byte) for byte in text.encode())  # noqa: PLR2004 - ASCII
+
+
 def make_launcher(
     distribution: PythonDistribution,
     link: LinkMode,
@@ -72,12 +110,13 @@ def make_launcher(
     *,
     sources: Path = SOURCES,
     compiler: Compiler | None = None,
+    modules: StaticModules | None = None,
 ) -> Launcher:
-    """The launcher for this Python; compiled only when it is not in the cache.
+    """The launcher for this Python; compiled only when it is not in the cache. ``modules`` go with link mode ``static``.
 
     Raises DistributionError when the Python lacks what the link mode needs, HostError when there is no working compiler.
     """
-    work = _Work(distribution, compiler or find_compiler(cache), cache, sources)
+    work = _Work(distribution, compiler or find_compiler(cache), cache, sources, modules)
     if distribution.include is None or distribution.platform_include is None:
         raise DistributionError(
             f"Python {distribution.full_version} has no {'Python.h' if distribution.include is None else 'pyconfig.h'}",
@@ -117,6 +156,7 @@ class _Work:
     compiler: Compiler
     cache: ContentCache
     sources: Path
+    modules: StaticModules | None = None
 
     def static(self, reason: str) -> Launcher:
         archive = self.distribution.static_library
@@ -128,12 +168,17 @@ class _Work:
         words = [*_LINK_PROGRAM, *_LINK_COMMON]
         libraries = _link_words(self.distribution.link_libraries)
         stand_in = self._stand_in()
-        key = self._key("static", [*core, *embedding], [*words, *python, *libraries])
+        chosen = self.modules
+        native = (
+            [] if chosen is None else [chosen.table(), *chosen.words(), *map(file_digest, chosen.objects + chosen.libraries)]
+        )
+        key = self._key("static", [*core, *embedding], [*words, *python, *libraries, *native])
 
         def make(path: Path) -> None:
             objects = self._objects([(one, False) for one in core] + [(one, True) for one in embedding], _PROGRAM)
+            added = [] if chosen is None else [os.fspath(self._table(chosen)), *chosen.words()]
             try:
-                self.compiler.link([*words, *map(os.fspath, objects), *python, *libraries], path)
+                self.compiler.link([*words, *map(os.fspath, objects), *python, *added, *libraries], path)
             except HostError as error:
                 problem = f"{archive.name} cannot be linked"
                 remedy = "Install what is missing, or use --link shared."
@@ -175,6 +220,24 @@ class _Work:
         )
         return Launcher(path, LinkMode.SHARED, reason, resources, digest(key, embedding_key))
 
+    def _table(self, modules: StaticModules) -> Path:
+        """The object that holds the table of static modules."""
+        words = [*_COMPILE, *_PROGRAM, "-c", f"-I{self.sources}", *self._python_headers()]
+        text = modules.table()
+        key = digest(text, self._headers(), self.compiler.identity, *_COMPILE, *_PROGRAM, self.distribution.identity)
+
+        def make(path: Path) -> None:
+            path.mkdir()
+            source = path / "static_modules.c"
+            source.write_text(text)
+            self.compiler.compile_c([source], words, path / "static_modules.o")
+
+        return self.cache.entry("object", key, make) / "static_modules.o"
+
+    def _python_headers(self) -> list[str]:
+        # -isystem: warnings in Python's own headers are not ours to repair.
+        return [word for one in self.distribution.include_directories for word in ("-isystem", os.fspath(one))]
+
     def _split(self) -> tuple[list[Path], list[Path]]:
         files = sorted(self.sources.rglob("*.c"))
         embedding = [one for one in files if one.parent.name == _EMBEDDING_SOURCES]
@@ -208,10 +271,10 @@ class _Work:
             return list(pool.map(lambda one: self._object(one[0], flags, headers, python=one[1]), files))
 
     def _object(self, source: Path, flags: Sequence[str], headers: str, *, python: bool) -> Path:
+        flags = [*flags, *_HOT] if source.parent.name in _HOT_SOURCES else flags
         words = [*_COMPILE, *flags, "-c", f"-I{self.sources}", f"-ffile-prefix-map={self.sources}=launcher"]
         if python:
-            # -isystem: warnings in Python's own headers are not ours to repair.
-            words += [word for one in self.distribution.include_directories for word in ("-isystem", os.fspath(one))]
+            words += self._python_headers()
         parts: list[str | bytes] = [
             self._relative(source),
             source.read_bytes(),
@@ -233,7 +296,7 @@ class _Work:
 
     def _key(self, mode: str, files: Iterable[Path], words: Iterable[str]) -> str:
         contents: list[str | bytes] = [part for one in files for part in (self._relative(one), one.read_bytes())]
-        flags = [*_COMPILE, *_PROGRAM, *_LIBRARY, *words]
+        flags = [*_COMPILE, *_HOT, *_PROGRAM, *_LIBRARY, *words]
         return digest(mode, *contents, self._headers(), *flags, self.compiler.identity, self.distribution.identity)
 
     def _check_program(self, path: Path) -> None:

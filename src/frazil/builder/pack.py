@@ -14,6 +14,7 @@ from frazil import __version__
 from frazil.builder.bytecode import read_content
 from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
+from frazil.builder.runtime import pmm_settings
 from frazil.errors import SourceError
 from frazil.plan import Compression, EntryKind, LinkMode
 from frazil.resources.kinds import (
@@ -28,7 +29,7 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from frazil.builder.bytecode import Compiled
     from frazil.builder.host import GlibcFloor
@@ -89,9 +90,11 @@ def pack(
     link: LinkMode,
     floor: GlibcFloor,
     mtime_ns: int,
+    static: Sequence[str] = (),
 ) -> Packed:
     """The image of everything in ``collection``, of which ``compiled`` holds the bytecode by path.
 
+    ``static`` names the extension modules that are part of the launcher.
     Raises SourceError for a file that cannot be read or a path that cannot be, and for an entry point that is not there.
     """
     arrangement = _Arrangement(plan, compiled, mtime_ns)
@@ -105,7 +108,7 @@ def pack(
     starts = [arrangement.start(entry, collection, modules) for entry in plan.entries]
     records = arrangement.records.values()
     try:
-        settings = _settings(plan, link, floor, starts)
+        settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {})
         directories = dict.fromkeys(plan.directories, mtime_ns)
         entries = arrangement.entries.values()
         image = icecube.write(entries, records, settings, directories=directories, mtime_ns=mtime_ns)
@@ -174,7 +177,8 @@ class _Arrangement:
         return self.plan.compression is not Compression.NONE and not used_in_place
 
     def _has_source(self, module: SourceModule) -> bool:
-        return self.plan.with_source or module.as_source or "/" in module.name  # scripts of ours
+        wanted = self.plan.with_source if module.with_source is None else module.with_source
+        return wanted or module.as_source or "/" in module.name  # scripts of ours
 
     def _code_path(self, module: SourceModule) -> str:
         """Where CPython looks for a module's bytecode (PEP 3147, PEP 488)."""
@@ -214,6 +218,7 @@ class _Arrangement:
         if entry.kind is EntryKind.MODULE:
             return "module", self._module_start(entry, modules)
         path = f"bin/{entry.name}" if entry.kind is EntryKind.FUNCTION else entry.target
+        kind = "command" if entry.kind is EntryKind.COMMAND else "script"
         script = collection.get(path)
         if not isinstance(script, SourceModule | BytecodeModule):
             raise SourceError("the script to start is not there", where=path)
@@ -221,7 +226,7 @@ class _Arrangement:
         name = script.name if modules.get(script.name) is script and script.name in self.records else path
         if name not in self.records and not self.record(name, script):
             raise SourceError(f"the script is no bytecode of Python {self.plan.distribution.short_version}", where=path)
-        return "script", name
+        return kind, name
 
     def _module_start(self, entry: EntryPoint, modules: Mapping[str, Module]) -> str:
         module = modules.get(entry.target)
@@ -261,4 +266,4 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:
         settings["self-exec"] = "application"
-    return settings
+    return settings | pmm_settings(plan)

@@ -18,17 +18,31 @@ from frazil.resources.kinds import RUNTIME, DataFile, SourceModule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from frazil.plan import Plan, PmmSettings
     from frazil.resources.collection import Collection
     from frazil.resources.kinds import Resource
 
 FSSPEC: Final = "fsspec"
 _FILESYSTEM: Final = "frazil_runtime.filesystem"
 _PMM: Final = "frazil_runtime.pmm"
+PMM_ROOT: Final = f"{_PMM.replace('.', '/')}/root.json"
+"""Where the root document stands below the standard library's directory."""
+STORAGE_MODULES: Final = {
+    "directory": frozenset({"dir", "memfs"}),
+    "sqlite": frozenset({"sqlite"}),
+    "archive": frozenset({"zip"}),
+    "flash": frozenset({"flash"}),
+    "redis": frozenset({"redis", "redis+unix"}),
+    "remote": frozenset[str](),
+}
+"""The module of each kind of storage, and the schemes that it serves; ``remote`` serves all others with ``//``."""
+_REMOTE: Final = "remote"
+_REDIS: Final = "redis"
 _METADATA: Final = f"Metadata-Version: 2.1\nName: frazil_runtime\nVersion: {__version__}\nSummary: The run-time of frazil.\n"
 _ENTRY_POINTS: Final = f"[fsspec.specs]\nmemfs = {_FILESYSTEM}:MemfsFileSystem\n"
 
 
-def runtime_resources(collection: Collection, library: str, *, with_pmm: bool = False) -> Iterator[Resource]:
+def runtime_resources(collection: Collection, library: str, pmm: PmmSettings | None = None) -> Iterator[Resource]:
     """The run-time for ``collection``, below ``library``, the standard library's directory."""
     with_fsspec = any(module.name == FSSPEC for module in collection.modules())
     origin = Path(frazil_runtime.__file__).parent
@@ -37,13 +51,27 @@ def runtime_resources(collection: Collection, library: str, *, with_pmm: bool = 
         parts = file.relative_to(origin.parent).with_suffix("").parts
         package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if package else parts)
-        if (name != _FILESYSTEM or with_fsspec) and (with_pmm or not f"{name}.".startswith(f"{_PMM}.")):
+        if (name != _FILESYSTEM or with_fsspec) and (not f"{name}.".startswith(f"{_PMM}.") or _is_needed(name, pmm)):
             path = f"{library}/{file.relative_to(origin.parent)}"
             directory = path.rsplit("/", 2 if package else 1)[0]
             modules.append(SourceModule(name, package, file, path, directory, RUNTIME))
     yield from modules
+    if pmm is not None and pmm.root is not None:
+        yield DataFile(pmm.root, f"{library}/{PMM_ROOT}", RUNTIME)
     if with_fsspec:
         yield from _metadata(library, {module.path: Path(str(module.content)).read_bytes() for module in modules})
+
+
+def _is_needed(name: str, pmm: PmmSettings | None) -> bool:
+    """Whether a module of ``frazil_runtime.pmm`` is needed. With a storage comes what it imports, so each goes in alone."""
+    if pmm is None:
+        return False
+    last = name.removeprefix(f"{_PMM}.")
+    schemes = {url.partition(":")[0] for url in pmm.storages}
+    if last in STORAGE_MODULES:
+        known = schemes & STORAGE_MODULES.get(last, frozenset())
+        return bool(known) or (last == _REMOTE and any("://" in url and not url.startswith(_REDIS) for url in pmm.storages))
+    return True
 
 
 def _metadata(library: str, modules: dict[str, bytes]) -> Iterator[DataFile]:
@@ -60,3 +88,20 @@ def _metadata(library: str, modules: dict[str, bytes]) -> Iterator[DataFile]:
 def _row(path: str, data: bytes) -> str:
     value = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     return f"{path},sha256={value},{len(data)}\n"
+
+
+def pmm_settings(plan: Plan) -> dict[str, str]:
+    """What the image says about storages (``docs/spec/launcher.md``, "Settings")."""
+    pmm = plan.pmm
+    if pmm is None:
+        return {}
+    settings = {f"pmm.{number}": url for number, url in enumerate(pmm.storages)}
+    settings |= {"pmm": str(len(pmm.storages)), "pmm.mode": pmm.mode.value}
+    for name, value in (("allow", ":".join(pmm.allow)), ("deny", ":".join(pmm.deny)), ("expired", pmm.expired)):
+        if value:
+            settings[f"pmm.{name}"] = value
+    if pmm.unsigned:
+        settings["pmm.unsigned"] = "1"
+    if pmm.root is not None:
+        settings["pmm.root"] = f"lib/python{plan.distribution.short_version}/{PMM_ROOT}"
+    return settings

@@ -27,9 +27,10 @@ VERBS: Final = {
     "run": "Build an application through the caches and run it.",
     "archive": "Build, merge and check bundles of modules and their objects.",
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
+    "init": "Write a Starlark configuration to begin with.",
     "targets": "List the targets of a Starlark configuration.",
     "config": "Check a Starlark configuration.",
-    "pmm": "Make modules that are added to an executable, or replace some of its own, after it was built.",
+    "pmm": "Make modules that are added to an executable after its build.",
     "inspect": "List what is inside an executable.",
     "doctor": "Say what this machine has for building, and what is missing.",
     "cache": "Show or empty the cache.",
@@ -40,6 +41,7 @@ Examples:
   frazil build hello.py                one script; the result is dist/hello
   frazil build . --multicall           a project; all its console scripts in one file
   frazil build app:main --venv .venv   a function, dependencies from a virtual environment
+  frazil init && frazil build          a Starlark configuration, frazil.bzl, and its targets
   frazil run hello.py -- --name you    build through the caches and run
   frazil inspect dist/hello --verify   what is inside, and whether it is whole
 """

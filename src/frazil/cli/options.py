@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
-    from frazil.plan import Plan
+    from frazil.plan import Plan, PmmSettings
 
 _Function = TypeVar("_Function", bound="Callable[..., object]")
 
@@ -42,6 +42,13 @@ _DECORATORS = (
         default="auto",
         show_default=True,
         help="How libpython comes in: static starts fastest, auto takes it where it can.",
+    ),
+    click.option(
+        "--native",
+        type=click.Choice(["auto", "static", "memory"]),
+        default="auto",
+        show_default=True,
+        help="How native modules that are compiled for this build come in: linked into the program, or loaded from memory.",
     ),
     click.option("--venv", metavar="DIR", help="Take dependencies from this virtual environment."),
     click.option("--with", "requirements", multiple=True, metavar="REQ", help="One more requirement, such as 'rich>=13'."),
@@ -93,6 +100,16 @@ _DECORATORS = (
         metavar="SIZE",
         help="How much the program may write to memfs, such as 512M. Default: half of the machine's memory.",
     ),
+    click.option("--pmm", multiple=True, metavar="STORAGE", help="Look for modules here too, such as dir:{exe_dir}/modules."),
+    click.option(
+        "--pmm-mode",
+        type=click.Choice(["override", "add", "locked"]),
+        default="override",
+        show_default=True,
+        help="Storages before the executable's own modules, or only for others; locked: nothing can alter the storages.",
+    ),
+    click.option("--pmm-root", metavar="FILE", help="The root document that signatures of modules are checked by."),
+    click.option("--pmm-unsigned", is_flag=True, help="Believe whoever can write to the storages."),
 )
 
 
@@ -105,6 +122,7 @@ class BuildOptions:
     python: str | None
     sha256: str | None
     link: str
+    native: str
     venv: str | None
     requirements: tuple[str, ...]
     archives: tuple[str, ...]
@@ -120,6 +138,10 @@ class BuildOptions:
     site: bool
     self_exec: str
     memfs_limit: str | None
+    pmm: tuple[str, ...]
+    pmm_mode: str
+    pmm_root: str | None
+    pmm_unsigned: bool
 
 
 def build_options(function: _Function) -> _Function:
@@ -183,7 +205,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
     """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
     from frazil.config.sizes import parse_size  # noqa: PLC0415 - see above
-    from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary  # noqa: PLC0415 - see above
+    from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
         optimize=int(options.optimize),
@@ -207,7 +229,20 @@ def source_options(options: BuildOptions) -> SourceOptions:
         memfs_limit=None if options.memfs_limit is None else parse_size(options.memfs_limit, "--memfs-limit"),
         archives=tuple(map(Path, options.archives)),
         interpreter=interpreter,
+        pmm=_pmm(options),
+        native_link=NativeLink(options.native),
     )
+
+
+def _pmm(options: BuildOptions) -> PmmSettings | None:
+    if not options.pmm:
+        if options.pmm_root is not None or options.pmm_unsigned:
+            raise UsageError("--pmm-root and --pmm-unsigned are about storages, and --pmm names none", where="--pmm")
+        return None
+    from frazil.config.pmm import pmm_settings  # noqa: PLC0415 - see above
+
+    root = None if options.pmm_root is None else Path(options.pmm_root)
+    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned)
 
 
 def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:

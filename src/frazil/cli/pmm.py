@@ -11,6 +11,16 @@ from frazil.cli.options import CONTEXT
 
 VERBS: Final = {
     "compile": ("frazil.cli.pmm_compile", "Compile a source file to a .pmm file."),
+    "keygen": ("frazil.cli.pmm_keys", "Make pairs of keys."),
+    "root": ("frazil.cli.pmm_keys", "Make a root document: who may sign."),
+    "revoke": ("frazil.cli.pmm_keys", "Make a root document without a key."),
+    "index": ("frazil.cli.pmm_sign", "Make the index of a directory of modules."),
+    "sign": ("frazil.cli.pmm_sign", "Sign an index or a root document."),
+    "verify": ("frazil.cli.pmm_sign", "Check a storage's set and every module of it."),
+    "install": ("frazil.cli.pmm_sets", "Put a signed set into a storage."),
+    "list": ("frazil.cli.pmm_list", "List what a storage holds."),
+    "publish": ("frazil.cli.pmm_sets", "Make a repository that any web server can serve."),
+    "update": ("frazil.cli.pmm_sets", "Fetch a newer set from a repository."),
 }
 """Each verb's module, which has it as ``command``, and what it does."""
 

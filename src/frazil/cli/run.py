@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from frazil.cli import configured
 from frazil.cli.options import CONTEXT, build_options, gather, plans_of
 from frazil.errors import HostError, UsageError
 
@@ -35,6 +36,7 @@ Examples:
   frazil run hello.py
   frazil run hello.py -- --name you
   frazil run . --script hello-admin -- --verbose
+  frazil run --target exe -- --name you     a target of frazil.bzl or pyoxidizer.bzl here
 """
 
 
@@ -78,17 +80,32 @@ def _executable(plan: Plan, cache: ContentCache) -> Path:
     return entry / plan.name
 
 
-@click.command("run", short_help="Build an application through the caches and run it.", epilog=EPILOG, context_settings=CONTEXT)
-@click.argument("source")
-@click.argument("arguments", metavar="[-- ARGS...]", nargs=-1, type=click.UNPROCESSED)
-@click.option("--script", metavar="NAME", help="Which console script of a project to run.")
-@build_options
-def command(source: str, arguments: tuple[str, ...], script: str | None, **options: Any) -> None:
-    """Build SOURCE through the caches and run it with ARGS; the exit code is the program's."""
+class _Command(click.Command):
+    """What stands behind ``--`` is the program's, also when no SOURCE stands before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" not in args:
+            return super().parse_args(ctx, args)
+        at = args.index("--")
+        rest = super().parse_args(ctx, args[:at])
+        ctx.params["arguments"] = (*ctx.params["arguments"], *args[at + 1 :])
+        return rest
+
+
+def _run_configured(asked: configured.Asked, arguments: tuple[str, ...]) -> None:
+    """Build the configuration's target and become what it runs."""
     from frazil.cache import default_cache  # noqa: PLC0415 - --help needs none
 
-    cache = default_cache()
-    executable = _executable(_chosen(plans_of(gather(source, options), cache), script), cache)
+    outcomes, _ = configured.build(asked, default_cache(), quiet=not sys.stderr.isatty())
+    programs = [one.run for one in outcomes if one.run is not None]
+    if not programs:
+        names = ", ".join(one.name for one in outcomes)
+        remedy = "Name a target that makes an executable with --target; frazil targets lists all."
+        raise UsageError(f"target {names} makes no program to run", where=asked.path, remedy=remedy)
+    _become(programs[-1], arguments)
+
+
+def _become(executable: Path, arguments: Sequence[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -97,5 +114,40 @@ def command(source: str, arguments: tuple[str, ...], script: str | None, **optio
         raise HostError(
             f"the program cannot be started: {error.strerror or error}",
             where=executable,
-            remedy="Is the cache on a file system mounted noexec? FRAZIL_CACHE_DIR names another directory.",
+            remedy="Is this file system mounted noexec? FRAZIL_CACHE_DIR names another directory for the cache.",
         ) from error
+
+
+@click.command(
+    "run",
+    cls=_Command,
+    short_help="Build an application through the caches and run it.",
+    epilog=EPILOG,
+    context_settings=CONTEXT,
+)
+@click.argument("source", required=False)
+@click.argument("arguments", metavar="[-- ARGS...]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--script", metavar="NAME", help="Which console script of a project to run.")
+@configured.TARGET
+@configured.VARIABLE
+@configured.VARIABLE_FROM_ENVIRONMENT
+@configured.RELEASE
+@build_options
+@click.pass_context
+def command(
+    context: click.Context, /, source: str | None, arguments: tuple[str, ...], script: str | None, **options: Any
+) -> None:
+    """Build SOURCE, or a target of a configuration, through the caches and run it with ARGS; the exit code is the program's."""
+    from frazil.cache import default_cache  # noqa: PLC0415 - --help needs none
+
+    own = {name: options.pop(name) for name in ("targets", "variables", "environment_variables", "release")}
+    path = configured.configuration_at(source, surely=any(own.values()))
+    if path is not None:
+        configured.refuse_options(context, {"source", "arguments", *own})
+        variables = configured.variables_of(own["variables"], own["environment_variables"])
+        _run_configured(configured.Asked(path, own["targets"], variables, own["release"]), arguments)
+        return
+    if source is None:
+        raise click.UsageError("Missing argument 'SOURCE'.")
+    cache = default_cache()
+    _become(_executable(_chosen(plans_of(gather(source, options), cache), script), cache), arguments)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from frazil.cli import screen
+from frazil.cli import configured, screen
 from frazil.cli.options import CONTEXT
 
 if TYPE_CHECKING:
@@ -19,21 +19,6 @@ Examples:
   frazil targets                      of frazil.bzl or pyoxidizer.bzl here
   frazil targets app.bzl --var K=V    VARS["K"] is "V" in the configuration
 """
-
-
-def variables_of(given: tuple[str, ...]) -> dict[str, str | None]:
-    """``--var`` options as a dictionary. Raises UsageError."""
-    from frazil.errors import UsageError  # noqa: PLC0415 - --help needs none
-
-    found: dict[str, str | None] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--var {one} is not NAME=VALUE")
-        if name in found:
-            raise UsageError(f"--var {name} is given twice")
-        found[name] = value
-    return found
 
 
 def _listed(found: Targets) -> list[dict[str, object]]:
@@ -51,15 +36,16 @@ def _listed(found: Targets) -> list[dict[str, object]]:
 
 @click.command("targets", short_help="List the targets of a configuration.", epilog=EPILOG, context_settings=CONTEXT)
 @click.argument("config", metavar="[CONFIG]", default=".")
-@click.option("--var", "variables", metavar="NAME=VALUE", multiple=True, help="A value of VARS; may be given several times.")
+@configured.VARIABLE
+@configured.VARIABLE_FROM_ENVIRONMENT
 @click.option("--json", "json_wanted", is_flag=True, help="Print the list as JSON.")
-def command(config: str, variables: tuple[str, ...], *, json_wanted: bool) -> None:
+def command(config: str, variables: tuple[str, ...], environment_variables: tuple[str, ...], *, json_wanted: bool) -> None:
     """List the targets of CONFIG: name, what it depends on, which one is the default. None of them runs."""
     from frazil.config.dialect import configuration  # noqa: PLC0415 - --help needs none
 
     found = configuration.targets(
         configuration.find(Path(config)),
-        variables=variables_of(variables),
+        variables=configured.variables_of(variables, environment_variables),
         on_print=lambda text, _span: click.echo(text, err=True),
     )
     listed = _listed(found)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from frazil.archive.use import Archives, open_archives
+from frazil.config import pmm
 from frazil.config.archived import combine
 from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import environment
 from frazil.config.modules import ModuleSearch, Use, classifier_of
+from frazil.config.native import compile_native
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
@@ -53,6 +55,8 @@ class Draft:
     archives: Archives = field(init=False)
 
     def __post_init__(self) -> None:
+        needed = (*self.options.requirements, *pmm.requirements(self.options.pmm))
+        self.options = replace(self.options, requirements=tuple(dict.fromkeys(needed)))
         self.parser = Parser(self.distribution, self.cache)
         self.excluded = Exclusion(self.options.exclude)
         self.archives = open_archives([self.options.directory / path for path in self.options.archives], self.cache)
@@ -128,12 +132,15 @@ class Draft:
     def _warn(self, wanted: Mapping[str, Use], found: set[str]) -> None:
         known = {name.partition(".")[0] for name in found}
         missing: dict[str, Use] = {}
+        known |= {one.module.partition(".")[0] for one in self.options.native}
         # Whether this Python comes with its tests is seen when they are collected.
         known |= set(filter(TEST_MODULES.fullmatch, (name.partition(".")[0] for name in self.options.include)))
         for name, use in wanted.items():
             top = name.partition(".")[0]
             if top in known or top in self.distribution.stdlib_modules or use.optional:
                 continue
+            if self.options.pmm is not None and use.where != "--include":
+                continue  # a storage may have it
             if use.where == "--include":
                 raise UsageError(f"no module {name!r} is found", where="--include", remedy=_remedy(self.options, top))
             missing.setdefault(top, use)
@@ -154,6 +161,7 @@ class Draft:
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
+        native = compile_native(options.native, self.distribution, self.cache)
         return Plan(
             name=name,
             distribution=self.distribution,
@@ -167,10 +175,13 @@ class Draft:
             compression=options.compression,
             memfs_limit=options.memfs_limit,
             interpreter=options.interpreter,
+            pmm=options.pmm,
             application=self.prefix,
             directories=self.directories,
             extra_paths=tuple(self.extra_paths),
-            static_modules=tuple(one for one in archived.static_modules if not self.excluded(one.name)),
+            static_modules=(*native.modules, *(one for one in archived.static_modules if not self.excluded(one.name))),
+            native_link=options.native_link,
+            objects_compiled=native.compiled,
             archives=self.archives if self.archives.archives else None,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )

@@ -20,7 +20,7 @@ from frazil.config.requirements import parsed
 from frazil.errors import DependencyError, HostError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _KIND: Final = "environments"
 _LAYOUT: Final = "1"
 _LINES_SHOWN: Final = 25
+_PLACES: Final = frozenset({"--target", "-t", "--prefix", "--root", "--user", "--python", "--dry-run"})
+_LEADS_ON: Final = re.compile(r"^\s*(-|\.|/|file:)|@ *file:", re.MULTILINE)
 _SECRET: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _NOT_HASHED: Final = frozenset(
     {
@@ -78,6 +80,60 @@ def environment(
             _settle(place, site)
 
     return cache.entry(_KIND, key, make) / site
+
+
+def arguments_environment(
+    arguments: Sequence[str],
+    directory: Path,
+    variables: Mapping[str, str],
+    distribution: PythonDistribution,
+    cache: ContentCache,
+) -> Path:
+    """A ``site-packages`` directory with what these arguments of ``pip install`` install.
+
+    They are understood in ``directory``, with ``variables`` beside the user's. It is made once for the same arguments, files
+    that they name, Python, installer and index settings. Raises DependencyError.
+    """
+    for one in arguments:
+        if one.partition("=")[0] in _PLACES:
+            problem = f"{one.partition('=')[0]} cannot be given: what is installed goes into the executable"
+            raise DependencyError(problem, where=directory, remedy="Leave it out.")
+    installer = _installer(distribution)
+    named = [directory / one.rpartition("=")[2].partition("[")[0] for one in arguments]
+    key = digest(
+        _LAYOUT,
+        "arguments",
+        str(directory),
+        *arguments,
+        *(f"{name}={value}" for name, value in sorted(variables.items())),
+        *(part for place in named for part in _state_of(place, directory)),
+        distribution.full_version,
+        *distribution.extension_suffixes,
+        installer[0],
+        *fingerprint({**os.environ, **variables}),
+    )
+    site = Path("lib", f"python{distribution.short_version}", "site-packages")
+
+    def make(place: Path) -> None:
+        place.mkdir()
+        (place / site).mkdir(parents=True)
+        _install(installer, list(arguments), place, directory, distribution, variables)
+        _settle(place, site)
+
+    return cache.entry(_KIND, key, make) / site
+
+
+def _state_of(place: Path, directory: Path) -> list[str]:
+    """Digests of a file or directory that an argument names; a list of requirements may lead on to anything beside it."""
+    try:
+        if place.is_dir():
+            return _project_parts(place)
+        if place.is_file():
+            leads_on = place.suffix == ".txt" and _LEADS_ON.search(place.read_text(encoding="utf-8", errors="replace"))
+            return [file_digest(place), *([tree_digest(directory)] if leads_on else [])]
+    except OSError:
+        pass
+    return []
 
 
 def _normalised(requirement: Requirement) -> str:
@@ -185,12 +241,13 @@ def _installer(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
     return "pip", [own, served]
 
 
-def _install(
+def _install(  # noqa: PLR0917 - what an installer is told
     installer: tuple[str, list[list[str]]],
     arguments: list[str],
     place: Path,
     project: Path | None,
     distribution: PythonDistribution,
+    variables: Mapping[str, str] | None = None,
 ) -> None:
     kind, commands = installer
     if kind == "uv":
@@ -204,7 +261,7 @@ def _install(
             result = subprocess.run(
                 [*command, *options, *arguments],
                 cwd=project or place,
-                env=installer_environment(os.environ),
+                env=installer_environment({**os.environ, **(variables or {})}),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from frazil.plan import Compression, InterpreterConfig, LinkMode, StandardLibrary
+from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, PmmSettings, StandardLibrary
+
+if TYPE_CHECKING:
+    from frazil.native.source import NativeSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +48,10 @@ class SourceOptions:
     library: bool = False
     """Whether a project may have nothing to run: its plan is not built, but archived."""
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
+    pmm: PmmSettings | None = None
+    """Where modules outside the executable come from (``pmm.py``)."""
+    native: tuple[NativeSource, ...] = ()
+    """Native modules that are compiled for this build."""
+    native_link: NativeLink = NativeLink.AUTO
     directory: Path = field(default_factory=Path.cwd)
     """What relative paths are relative to."""

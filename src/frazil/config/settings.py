@@ -6,10 +6,12 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from frazil.config import pmm
 from frazil.config.data_files import split
+from frazil.config.native import native_issues, native_sources
 from frazil.config.sizes import parse_size
 from frazil.errors import FrazilError, UsageError
-from frazil.plan import Compression, LinkMode, StandardLibrary
+from frazil.plan import Compression, LinkMode, NativeLink, StandardLibrary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,6 +83,9 @@ _KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
     "memfs-limit": lambda check, path, value: check.size(path, value),
     "source": lambda check, path, value: check.flag(path, value),
     "multicall": lambda check, path, value: check.flag(path, value),
+    "pmm": lambda check, path, value: check.issues.extend(pmm.issues(path, value)),
+    "native": lambda check, path, value: check.issues.extend(native_issues(path, value)),
+    "native-link": lambda check, path, value: check.choice(path, value, tuple(one.value for one in NativeLink)),
 }
 
 
@@ -133,8 +138,17 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
         compression=compression,
         memfs_limit=limit,
         interpreter=interpreter,
+        pmm=pmm.from_table(table.get("pmm", {}), base, "tool.frazil.pmm", options.pmm),
+        native=(*native_sources(table.get("native", []), base), *options.native),
+        native_link=_native_link(options, table),
         archives=(*options.archives, *(base / path for path in table.get("archives", ()))),
     )
+
+
+def _native_link(options: SourceOptions, table: Mapping[str, Any]) -> NativeLink:
+    if options.native_link is not NativeLink.AUTO:
+        return options.native_link
+    return NativeLink(table.get("native-link", NativeLink.AUTO.value))
 
 
 def _kind(value: object) -> str:

@@ -30,7 +30,9 @@ typedef struct frazil_core {
 #define FRAZIL_EXIT_DAMAGED 1
 #define FRAZIL_EXIT_USAGE 2
 
-/* The embedding's one entry: start CPython, run what `core` says, return the exit code. */
+/* The embedding's entries: start CPython, run what `core` says, return the exit code; */
 int frazil_embed_main(const frazil_core *core);
+/* or start it and leave it to the caller; 0, or the exit code after a message. */
+int frazil_embed_start(const frazil_core *core);
 
 #endif

@@ -73,6 +73,18 @@ def _read_module(file: Path) -> ModuleFile:
     return ModuleFile(name, data, package, magic)
 
 
+def python_tag(modules: tuple[ModuleFile, ...], directory: Path) -> str:
+    """The tag of the Python that the modules are for, such as ``cpython-311``. SourceError: it is not known."""
+    if not modules:
+        raise SourceError("there is no .pmm file here", where=directory, remedy="Make them with 'frazil pmm compile -o'.")
+    minor = envelope.minor_of(modules[0].magic)
+    if minor is None:
+        where = directory / f"{modules[0].name}{documents.SUFFIX}"
+        raise SourceError(f"this module is for {envelope.python_of(modules[0].magic)}", where=where,
+                          remedy="Compile it with a Python that frazil builds for.")  # fmt: skip
+    return f"cpython-3{minor}"
+
+
 def previous_index(path: Path) -> Index | None:
     """The index that was made before, if there is one; its own author reads it, so signatures do not matter."""
     if not path.exists():

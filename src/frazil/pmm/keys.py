@@ -126,6 +126,10 @@ def load_private(path: Path, passphrase: Callable[[], bytes]) -> PrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - see above
 
     data = _read(path)
+    if b"PUBLIC KEY" in data:
+        raise SourceError(
+            "this is no private Ed25519 key but a public key", where=path, remedy=f"Name the file {PRIVATE} beside it."
+        )
     mode = path.stat().st_mode & 0o777
     if mode & _OTHERS:
         raise SourceError(f"others may read this private key (mode {mode:04o})", where=path, remedy=f"chmod 600 {path}")

@@ -33,6 +33,8 @@ class SourceModule:
     """The optimization level of its bytecode; None for that of the plan."""
     as_source: bool = False
     """Whether it goes in without bytecode, to be compiled when it is imported."""
+    with_source: bool | None = None
+    """Whether its source goes in; None for what the plan says."""
 
 
 @dataclass(frozen=True, slots=True)

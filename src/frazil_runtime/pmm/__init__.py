@@ -4,5 +4,6 @@ Only an executable whose settings name storages has this package.
 """
 
 from frazil_runtime.pmm.errors import EnvelopeError, PmmError, StorageError
+from frazil_runtime.pmm.program import register_storage
 
-__all__ = ["EnvelopeError", "PmmError", "StorageError"]
+__all__ = ["EnvelopeError", "PmmError", "StorageError", "register_storage"]

@@ -65,7 +65,7 @@ class Counter:
     @property
     def metadata(self) -> str:
         """The directory where a client of TUF may keep what it knows."""
-        return f"{self._base}.tuf"
+        return f"{self._base}.metadata"
 
     def read(self) -> Count:
         """What the file says. CounterError: it is there and cannot be understood."""
@@ -86,13 +86,13 @@ class Counter:
             ) from error
 
     @contextmanager
-    def locked(self) -> "Iterator[None]":
-        """Keep all others from changing the counter and what goes with it."""
+    def locked(self, what: str = "") -> "Iterator[None]":
+        """Keep all others from changing the counter and what goes with it, or something else that is kept beside it."""
         import fcntl
 
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            lock = os.open(f"{self._base}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(f"{self._base}{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self._unusable("written", error) from error
         try:

@@ -119,12 +119,16 @@ def _check_kind(data: bytes, python: bytes) -> None:
 def python_of(magic: bytes) -> str:
     """Which Python a magic number is of, for people: ``Python 3.12 (magic number 3531)``."""
     number = _number(magic, 0, 2)
-    minor = _PYTHON_FIRST + (number - _PYTHON_BASE) // _PYTHON_STEP
     if magic[2:] != _MAGIC_END:
         return f"an unknown Python (magic number {magic.hex(' ')})"
-    if not _PYTHON_FIRST <= minor <= _PYTHON_LAST:
-        return f"another Python (magic number {number})"
-    return f"Python 3.{minor} (magic number {number})"
+    minor = minor_of(magic)
+    return f"another Python (magic number {number})" if minor is None else f"Python 3.{minor} (magic number {number})"
+
+
+def minor_of(magic: bytes) -> "int | None":
+    """12 for a magic number of Python 3.12; None when it is of none that is known."""
+    minor = _PYTHON_FIRST + (_number(magic, 0, 2) - _PYTHON_BASE) // _PYTHON_STEP
+    return minor if magic[2:] == _MAGIC_END and _PYTHON_FIRST <= minor <= _PYTHON_LAST else None
 
 
 def _taken_for(data: bytes) -> str:

@@ -26,11 +26,15 @@ class WritableStorage(Storage, Protocol):
     def remove(self, key: str) -> None:
         """Take one key out, if it is there."""
 
-    def replace(self, changes: "Mapping[str, bytes | None]") -> None:
-        """Put several keys, take those out that are None: all or nothing, also after a power cut."""
-
     def keys(self) -> list[str]:
         """All keys, sorted."""
+
+
+class TransactionalStorage(WritableStorage, Protocol):
+    """A storage that can change several keys at once."""
+
+    def replace(self, changes: "Mapping[str, bytes | None]") -> None:
+        """Put several keys, take those out that are None: all or nothing, also after a power cut."""
 
 
 class Entry(Protocol):

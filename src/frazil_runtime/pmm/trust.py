@@ -161,7 +161,7 @@ def _check_target(index: "Index", settings: "TrustSettings", where: str) -> None
         raise TargetError(
             f"this index is for the application {index.application!r}, not for {settings.application!r}", where=where
         )
-    if index.python != settings.python:
+    if settings.python and index.python != settings.python:  # on a build machine it may not be known
         raise TargetError(f"this index is for {index.python}, and the program has {settings.python}", where=where)
 
 

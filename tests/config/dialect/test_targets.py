@@ -130,7 +130,8 @@ FAILURES = {
     "name": ('register_target("a/b", f)', "'a/b' cannot be the name of a target", "It becomes a directory's name."),
     "misspelt": ('register_traget("x", f)', "register_traget is not defined", "Did you mean register_target?"),
     "function needs more": ('register_target("x", g)\nresolve_target("x")', "g() needs y, which is not given", ""),
-    "not yet": ("default_python_distribution(python_version = '3.10')", "default_python_distribution cannot be built with yet", ""),
+    "wheels": ("PythonWheelBuilder('a', '1')", "PythonWheelBuilder is for wheels, which frazil does not make",
+               "Build another target; frazil targets lists them."),
     "foreign": ("WiXMSIBuilder('a', 'b', arch = 'x64')", "WiXMSIBuilder is for Windows installers, which frazil does not make",
                 "Build another target; frazil targets lists them."),
 }  # fmt: skip

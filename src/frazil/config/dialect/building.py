@@ -50,7 +50,9 @@ class Buildable(Protocol):
     def inputs(self) -> Sequence[object] | None:
         """All that ``build`` depends on, as ``frazil.identity`` digests it: plans, paths of files, strings.
 
-        None when it cannot be told, for instance after something was fetched that may change: then it is always built anew.
+        Called before ``build``, in the thread that ran the configuration: functions of the program may be called here, but not
+        in ``build``. None when it cannot be told, for instance after something was fetched that may change: then it is always
+        built anew.
         """
 
     def build(self, context: BuildContext) -> Built:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frazil.cache import default_cache
-from frazil.config.dialect import files, prompts
+from frazil.config.dialect import distributions, files, prompts
 from frazil.config.dialect.session import Session, Surroundings
 from frazil.config.dialect.targets import Targets
 from frazil.config.dialect.vocabulary import refusals
-from frazil.config.starlark.errors import Source, Span
+from frazil.config.starlark.errors import Fault, Source, Span, StarlarkError
 from frazil.config.starlark.host import HostObject
 from frazil.config.starlark.interpreter import Interpreter
 from frazil.config.starlark.values import to_value
@@ -81,6 +81,11 @@ def run(
     session = Session(whole, surroundings, call, lambda: interpreter.site, lambda: made.resolving, whole.parent / BUILD)
     interpreter = Interpreter(_given(session, variables or {}, made), on_print=on_print)
     interpreter.run_file(path)
+    if wanted is not None and not made.asked_for:  # a program need not call resolve_targets()
+        try:
+            made.resolve_wanted()
+        except Fault as fault:
+            raise StarlarkError(fault.problem, site(), remedy=fault.remedy) from None
     return Configuration(made, session, (whole, *interpreter.loaded), dict(variables or {}))
 
 
@@ -113,6 +118,7 @@ def _given(session: Session, variables: Mapping[str, str | None], made: Targets)
     return {
         **refusals(),
         **made.functions(),
+        **distributions.functions(session),
         **files.functions(session),
         **prompts.functions(session),
         "BUILD_TARGET_TRIPLE": TRIPLE,

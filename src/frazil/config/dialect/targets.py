@@ -50,6 +50,8 @@ class Targets:
         self._call = call
         self._site = site
         self._wanted = wanted
+        self.asked_for = False
+        """Whether the program called ``resolve_targets()``."""
         self._targets: dict[str, Target] = {}
         self._default: str | None = None
         self._build_script_default: str | None = None
@@ -137,6 +139,7 @@ class Targets:
 
     def resolve_wanted(self) -> None:
         """``resolve_targets()``: resolve what was asked for, or the default target."""
+        self.asked_for = True
         if self._wanted is None:
             return
         if not self._targets:

@@ -10,12 +10,6 @@ from frazil.config.starlark.interpreter import builtin
 if TYPE_CHECKING:
     from frazil.config.starlark.values import Builtin
 
-NOT_YET: Final = (
-    "default_python_distribution",
-    "PythonDistribution",
-    "PythonInterpreterConfig",
-    "PythonWheelBuilder",
-)
 FOREIGN: Final = {
     "WiXInstaller": "Windows installers",
     "WiXMSIBuilder": "Windows installers",
@@ -26,6 +20,7 @@ FOREIGN: Final = {
     "SnapApp": "snaps",
     "SnapPart": "snaps",
     "SnapcraftBuilder": "snaps",
+    "PythonWheelBuilder": "wheels",
     "code_signer_from_pfx_file": "code signing",
     "code_signer_from_windows_store_sha1_thumbprint": "code signing",
     "code_signer_from_windows_store_subject": "code signing",
@@ -36,11 +31,8 @@ FOREIGN: Final = {
 
 def refusals() -> dict[str, Builtin]:
     """Functions under all those names, which say why they cannot be called."""
-    found = {name: _refusal(name, f"{name} cannot be built with yet", "") for name in NOT_YET}
-    for name, what in FOREIGN.items():
-        remedy = "Build another target; frazil targets lists them."
-        found[name] = _refusal(name, f"{name} is for {what}, which frazil does not make", remedy)
-    return found
+    remedy = "Build another target; frazil targets lists them."
+    return {name: _refusal(name, f"{name} is for {what}, which frazil does not make", remedy) for name, what in FOREIGN.items()}
 
 
 def _refusal(name: str, problem: str, remedy: str) -> Builtin:

@@ -71,7 +71,7 @@ class Interpreter:
 
     @property
     def site(self) -> Span | None:
-        """The call that is being made while a function of the host runs."""
+        """The call or assignment that is being made while a function of the host runs."""
         return self._machine.site
 
     @property

@@ -75,6 +75,7 @@ def assignment(scope: Scope, target: ast.expr) -> Callable[[Frame, Value], None]
         def set_attribute(frame: Frame, value: Value) -> None:
             holder = owner(frame)
             try:
+                frame.machine.site = span
                 builtins.set_attribute(holder, name, value)
             except FAILURES as error:
                 raise frame.machine.located(error, span) from None
@@ -145,6 +146,7 @@ def _augmented(scope: Scope, node: ast.AugAssign) -> Run:
             holder = owner(frame)
             try:
                 current = builtins.get_attribute(holder, name)
+                frame.machine.site = span
                 builtins.set_attribute(holder, name, _in_place(kind, frame.machine, current, right(frame)))
             except FAILURES as error:
                 raise frame.machine.located(error, span) from None

@@ -460,8 +460,10 @@ int frazil_file_own(frazil_node *node)
     }
     /* A copy of what is in the image may be shared with another process, but not what is written to it. */
     int error = node->file.backing >= 0 && node->file.inherited ? make_private(node) : back(node);
-    if (error == 0)
+    if (error == 0) {
         node->image = ICECUBE_NO_NODE;
+        frazil_tree_changed(NULL);
+    }
     return error;
 }
 

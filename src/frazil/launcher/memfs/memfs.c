@@ -24,6 +24,19 @@ void frazil_memfs_trim(void)
     frazil_unlock();
 }
 
+bool frazil_memfs_is_unchanged(const char *path, size_t length)
+{
+    frazil_lock();
+    bool unchanged = frazil_tree_is_unchanged(path, length);
+    frazil_unlock();
+    return unchanged;
+}
+
+bool frazil_memfs_is_changed(void)
+{
+    return frazil_tree_is_changed();
+}
+
 bool frazil_memfs_owns(const char *path)
 {
     return frazil_is_memfs(AT_FDCWD, path);

@@ -38,6 +38,12 @@ void frazil_content_release(frazil_content *content);
 /* The absolute normal path ("/memfs:/lib/x.so", links resolved) of an existing file; 0 or an errno value. */
 int frazil_memfs_realpath(const char *path, char *resolved, size_t size);
 
+/* Whether what the image has at that path ("lib/x", not terminated) is still there, with the same names or content. */
+bool frazil_memfs_is_unchanged(const char *path, size_t length);
+
+/* Whether that may be otherwise for any path. */
+bool frazil_memfs_is_changed(void);
+
 /* Close those of memfs's own descriptors that can be done without; all of them, while nothing was written to memfs. */
 void frazil_memfs_trim(void);
 

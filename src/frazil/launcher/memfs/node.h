@@ -38,6 +38,7 @@ typedef struct frazil_directory {
     uint32_t subdirectories; /* UINT32_MAX: not counted yet (image) */
     bool complete; /* all children in the image have an entry, or there are none */
     bool removed;
+    bool changed; /* names were made or taken away */
 } frazil_directory;
 
 typedef struct frazil_file {
@@ -95,6 +96,14 @@ extern uint64_t frazil_node_bytes; /* that nodes and names of the upper layer ta
 int frazil_tree_mount(const icecube *image);
 
 const icecube *frazil_tree_image(void);
+
+/* Say that something of the image is no longer as it was: a directory's names, a file's content. */
+void frazil_tree_changed(frazil_node *directory);
+
+bool frazil_tree_is_changed(void);
+
+/* Whether what the image has at that path (below the mount, not terminated) is there, with the same names or content. */
+bool frazil_tree_is_unchanged(const char *path, size_t length);
 
 /* A new node without a name; NULL when memory is short. Takes a copy of a link's target. */
 frazil_node *frazil_node_new(uint32_t mode, const char *target, size_t length);

@@ -23,10 +23,26 @@ frazil_node *frazil_root;
 uint64_t frazil_node_bytes;
 static const icecube *image;
 static uint64_t first_number, next_number; /* of the upper layer */
+static bool changed; /* anything that the image holds */
 
 const icecube *frazil_tree_image(void)
 {
     return image;
+}
+
+void frazil_tree_changed(frazil_node *directory)
+{
+    if (directory != NULL) {
+        directory->directory.changed = true;
+        if (directory->number >= first_number)
+            return;
+    }
+    __atomic_store_n(&changed, true, __ATOMIC_RELAXED);
+}
+
+bool frazil_tree_is_changed(void)
+{
+    return __atomic_load_n(&changed, __ATOMIC_RELAXED);
 }
 
 struct timespec frazil_now(void)
@@ -405,6 +421,7 @@ int frazil_attach(frazil_node *parent, const char *name, size_t length, frazil_n
         parent->holds++;
     }
     parent->mtime = parent->ctime = frazil_now();
+    frazil_tree_changed(parent);
     return 0;
 }
 
@@ -432,6 +449,7 @@ void frazil_detach(frazil_node *parent, frazil_entry *entry)
 
     remove_entry(&parent->directory, entry);
     parent->mtime = parent->ctime = node->ctime = frazil_now();
+    frazil_tree_changed(parent);
     lose_name(node);
     if (S_ISDIR(node->mode)) {
         count_subdirectory(parent, -1);
@@ -462,6 +480,8 @@ int frazil_move(frazil_node *from, frazil_entry *entry, frazil_node *to, frazil_
     remove_entry(&from->directory, entry);
     move_below(node, from, to);
     from->mtime = from->ctime = to->mtime = to->ctime = node->ctime = frazil_now();
+    frazil_tree_changed(from);
+    frazil_tree_changed(to);
     if (replaced != NULL) {
         lose_name(replaced);
         replaced->ctime = node->ctime;
@@ -483,6 +503,31 @@ void frazil_swap(frazil_node *one, frazil_entry *first, frazil_node *other, fraz
     move_below(second->node, one, other);
     move_below(first->node, other, one);
     one->mtime = one->ctime = other->mtime = other->ctime = first->node->ctime = second->node->ctime = frazil_now();
+    frazil_tree_changed(one);
+    frazil_tree_changed(other);
+}
+
+bool frazil_tree_is_unchanged(const char *path, size_t length)
+{
+    frazil_node *node = frazil_root;
+    icecube_node record;
+    icecube_error problem;
+    int error = 0;
+
+    if (image == NULL || icecube_find(image, path, length, &record, &problem) != ICECUBE_FOUND)
+        return false;
+    for (const char *at = path, *end = path + length; at < end;) {
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        size_t size = (size_t)((slash != NULL ? slash : end) - at);
+        frazil_entry *entry = S_ISDIR(node->mode) ? frazil_lookup(node, at, size, &error) : NULL;
+        if (entry == NULL)
+            return false;
+        node = entry->node;
+        at += size + (slash != NULL);
+    }
+    if (node->number != (uint64_t)record.index + 1)
+        return false;
+    return S_ISDIR(node->mode) ? !node->directory.changed : node->image != ICECUBE_NO_NODE;
 }
 
 bool frazil_is_below(const frazil_node *node, const frazil_node *ancestor)

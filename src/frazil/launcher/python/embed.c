@@ -313,24 +313,28 @@ static int failed(const frazil_core *core, PyStatus status)
     return FRAZIL_EXIT_DAMAGED;
 }
 
-int frazil_embed_main(const frazil_core *core)
+/* Up to "interpreter ready, entry not yet run"; false with the exit code after a message. */
+static bool start(const frazil_core *core, int *code)
 {
     PyStatus status;
     PyObject *result;
 
+    *code = FRAZIL_EXIT_DAMAGED;
     if (!fill_frozen_table(core))
-        return FRAZIL_EXIT_DAMAGED;
+        return false;
     frazil_module_register(core);
     status = preinitialize(core);
     if (!PyStatus_Exception(status))
         status = initialize(core);
-    if (PyStatus_Exception(status))
-        return failed(core, status);
+    if (PyStatus_Exception(status)) {
+        *code = failed(core, status);
+        return false;
+    }
     core->step("interpreter");
 
     result = call_boot("install", "()");
     if (!result)
-        return finish(NULL);
+        goto failure;
     Py_DECREF(result);
     /* The boot modules are the image's from now on; a new importlib (importlib.reload) would take them for CPython's own. */
     PyImport_FrozenModules = NULL;
@@ -340,13 +344,34 @@ int frazil_embed_main(const frazil_core *core)
     /* Interpreter ready, entry not yet run. */
     result = call_boot("set_process", "()");
     if (!result)
-        return finish(NULL);
+        goto failure;
     Py_DECREF(result);
     core->step("entry");
+    return true;
 
+failure:
+    *code = finish(NULL);
+    return false;
+}
+
+int frazil_embed_main(const frazil_core *core)
+{
+    int code;
+
+    if (!start(core, &code))
+        return code;
     if (core->mode == FRAZIL_INTERPRETER)
         return Py_RunMain();
     if (core->mode == FRAZIL_MULTIPROCESSING)
         return finish(call_boot("run_multiprocessing_child", "()"));
     return finish(run_entry(core));
+}
+
+int frazil_embed_start(const frazil_core *core)
+{
+    int code;
+
+    if (start(core, &code))
+        return 0;
+    return code ? code : FRAZIL_EXIT_DAMAGED; /* not even SystemExit(0) leaves an interpreter to the caller */
 }

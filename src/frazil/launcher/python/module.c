@@ -9,6 +9,8 @@
 #include "core.h"
 #include "memfs/memfs.h"
 #include "python/module.h"
+#include "python/static.h"
+#include "storages.h"
 
 #define MOUNT_PREFIX FRAZIL_MOUNT "/"
 #define ROOTS_AT_MOST 32
@@ -51,15 +53,33 @@ static bool is_root(const char *entry)
     return false;
 }
 
+/* Whether a directory that names_directory or is_root knows has the names that it has in the image. */
+static bool is_unchanged(const char *entry)
+{
+    size_t length = strlen(entry);
+
+    if (length < sizeof MOUNT_PREFIX)
+        return frazil_memfs_is_unchanged("", 0);
+    return frazil_memfs_is_unchanged(entry + sizeof MOUNT_PREFIX - 1, length - (sizeof MOUNT_PREFIX - 1));
+}
+
+typedef enum reach {
+    REACH_FAILED = -1, /* exception */
+    REACH_NO, /* something that the image cannot answer for comes first */
+    REACH_YES,
+    REACH_CHANGED, /* the program has changed directories on the way, or the module */
+} reach;
+
 /* Whether the search along `path` comes to `directory` before anything that the image cannot answer for: a real directory, or
- * one of memfs that is neither a root nor it. Then importlib's own PathFinder must search. -1: exception. */
-static int reaches(PyObject *path, const icecube_node *directory)
+ * one of memfs that is neither a root nor it. Then importlib's own PathFinder must search. */
+static reach reaches(PyObject *path, const icecube_node *directory)
 {
     PyObject *entries = PySequence_Fast(path, "the path must be a sequence");
-    int found = 0;
+    bool changed = frazil_memfs_is_changed(), changed_before = false;
+    reach found = REACH_NO;
 
     if (!entries)
-        return -1;
+        return REACH_FAILED;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(entries); i++) {
         PyObject *item = PySequence_Fast_GET_ITEM(entries, i);
         Py_ssize_t length;
@@ -69,15 +89,30 @@ static int reaches(PyObject *path, const icecube_node *directory)
             PyErr_Clear();
             break;
         }
-        if (names_directory(entry, length, directory)) {
-            found = 1;
+        bool reached = names_directory(entry, length, directory);
+        if (!reached && !is_root(entry))
+            break;
+        changed_before = changed_before || (changed && !is_unchanged(entry));
+        if (reached) {
+            found = changed_before ? REACH_CHANGED : REACH_YES;
             break;
         }
-        if (!is_root(entry))
-            break;
     }
     Py_DECREF(entries);
     return found;
+}
+
+/* Whether the module's own file is as it was, and the directory that it stands in. */
+static bool file_is_unchanged(const icecube_module *module)
+{
+    icecube_node file;
+    icecube_error error;
+
+    if (!frazil_memfs_is_changed())
+        return true;
+    return icecube_node_at(core->image, module->file_node, &file, &error) == ICECUBE_FOUND
+        && frazil_memfs_is_unchanged(file.path, file.path_length)
+        && frazil_memfs_is_unchanged(file.path, file.base_offset ? file.base_offset - 1 : 0);
 }
 
 /* (flags, file, cached, directory, code): see find_doc. */
@@ -96,8 +131,9 @@ static PyObject *describe(const icecube_module *module, const char *name)
 }
 
 PyDoc_STRVAR(find_doc,
-    "find(name, path) -> (flags, file, cached, directory, code) or None\n\n"
-    "The module that the search for `name` along `path` (a sequence of str) comes to, if the image can tell.\n"
+    "find(name, path) -> (flags, file, cached, directory, code), None or False\n\n"
+    "The module that the search for `name` along `path` (a sequence of str) comes to, if the image can tell; False: it could,\n"
+    "had the program not changed the files there.\n"
     "flags: 1 package, 2 extension module. file, cached (None for extension modules) and directory (of the file) are paths\n"
     "in memfs; code is what load_code() wants. ImportError: the image is damaged.");
 
@@ -109,7 +145,7 @@ static PyObject *find(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
     icecube_status status;
     Py_ssize_t length;
     const char *name;
-    int reached;
+    reach reached;
 
     (void)self;
     if (count != 2)
@@ -127,10 +163,12 @@ static PyObject *find(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
     if (status != ICECUBE_FOUND || icecube_node_at(core->image, module.dir_node, &directory, &error) != ICECUBE_FOUND)
         return damaged(PyExc_ImportError, name, &error);
     reached = reaches(arguments[1], &directory);
-    if (reached < 0)
+    if (reached == REACH_FAILED)
         return NULL;
-    if (!reached)
+    if (reached == REACH_NO)
         Py_RETURN_NONE;
+    if (reached == REACH_CHANGED || !file_is_unchanged(&module))
+        Py_RETURN_FALSE;
     return describe(&module, name);
 }
 
@@ -231,12 +269,83 @@ static PyObject *settings(PyObject *self, PyObject *unused)
     return result;
 }
 
+PyDoc_STRVAR(load_registered_doc,
+    "load_registered(name, limit) -> bytes or None\n\n"
+    "Ask the C functions that are registered as storages (frazil.h). OSError: one of them is broken, or has more than `limit`\n"
+    "bytes.");
+
+static PyObject *load_registered(PyObject *self, PyObject *arguments)
+{
+    const char *name;
+    const void *data = NULL;
+    size_t size = 0;
+    Py_ssize_t limit;
+
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "sn:load_registered", &name, &limit))
+        return NULL;
+    switch (frazil_ask_storages(name, &data, &size)) {
+    case FRAZIL_FOUND:
+        if (!data || size > (size_t)limit)
+            return PyErr_Format(PyExc_OSError, data ? "it has more than %zd bytes" : "it found nothing", limit);
+        return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    case FRAZIL_NOT_HERE:
+        Py_RETURN_NONE;
+    default:
+        return data ? PyErr_Format(PyExc_OSError, "%.*s", (int)(size < 1000 ? size : 1000), (const char *)data)
+                    : PyErr_Format(PyExc_OSError, "it does not say why");
+    }
+}
+
+PyDoc_STRVAR(
+    is_static_doc, "is_static(name) -> bool\n\nWhether the extension module of that name is linked into this program.");
+
+static PyObject *is_static(PyObject *self, PyObject *argument)
+{
+    const char *name = PyUnicode_AsUTF8(argument);
+
+    (void)self;
+    return name ? PyBool_FromLong(frazil_static_has(name)) : NULL;
+}
+
+PyDoc_STRVAR(create_static_doc,
+    "create_static(spec) -> module\n\n"
+    "Create, and do not execute, an extension module that is linked into this program; as _imp.create_dynamic.");
+
+static PyObject *create_static(PyObject *self, PyObject *spec)
+{
+    (void)self;
+    return frazil_static_create(spec);
+}
+
+PyDoc_STRVAR(unchanged_doc,
+    "unchanged(path) -> bool\n\n"
+    "Whether the file of the image at that path (str, \"/memfs:/app/x.py\") has the content that it had.");
+
+static PyObject *unchanged(PyObject *self, PyObject *path)
+{
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(path, &length);
+    const size_t prefix = sizeof MOUNT_PREFIX - 1;
+
+    (void)self;
+    if (!text)
+        return NULL;
+    if ((size_t)length < prefix || memcmp(text, MOUNT_PREFIX, prefix) != 0)
+        Py_RETURN_FALSE;
+    return PyBool_FromLong(!frazil_memfs_is_changed() || frazil_memfs_is_unchanged(text + prefix, (size_t)length - prefix));
+}
+
 static PyMethodDef methods[] = {
     {"find", (PyCFunction)(void (*)(void))find, METH_FASTCALL, find_doc},
     {"record", record, METH_O, record_doc},
     {"load_code", load_code, METH_O, load_code_doc},
     {"process", process, METH_NOARGS, process_doc},
+    {"load_registered", load_registered, METH_VARARGS, load_registered_doc},
+    {"unchanged", unchanged, METH_O, unchanged_doc},
     {"settings", settings, METH_NOARGS, settings_doc},
+    {"is_static", is_static, METH_O, is_static_doc},
+    {"create_static", create_static, METH_O, create_static_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,263 @@
+"""``PythonExecutable``: a program in the making, and ``PythonEmbeddedResources``, what is inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from frazil.config.assembly import check_name
+from frazil.config.dialect.building import Built
+from frazil.config.dialect.filters import kept, names_in
+from frazil.config.dialect.notes import renamed
+from frazil.config.dialect.planning import Planner, standard_library_rules
+from frazil.config.dialect.resource_types import PythonModuleSource, PythonResource, Scanner
+from frazil.config.dialect.sources import Sources
+from frazil.config.starlark.errors import Fault
+from frazil.config.starlark.host import Attribute, HostObject, method
+from frazil.config.starlark.text import quoted
+from frazil.errors import UsageError
+from frazil.plan import APPLICATION_DIRECTORY
+from frazil.resources.kinds import APPLICATION, SourceModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from frazil.config.dialect.building import BuildContext
+    from frazil.config.dialect.interpreter_config import PythonInterpreterConfig
+    from frazil.config.dialect.policies import PythonPackagingPolicy
+    from frazil.config.dialect.session import Session
+    from frazil.distribution import PythonDistribution as Distribution
+    from frazil.plan import LinkMode, Plan
+
+    Items = Any
+
+_LOAD_MODES: Final = ("none", "embedded:", "binary-relative-memory-mapped:")
+_DLL_MODES: Final = ("never", "when-present", "always")
+
+
+def _load_mode(text: str) -> str:
+    if not text.startswith(_LOAD_MODES[1:]) and text != "none":
+        listed = ", ".join(map(quoted, ("none", "embedded:NAME", "binary-relative-memory-mapped:NAME")))
+        raise Fault(f"{quoted(text)} is no way to load resources", f"There are {listed}.")
+    return text
+
+
+class PythonExecutable(HostObject, starlark_type="PythonExecutable"):
+    """An executable: a distribution, resources, and what runs."""
+
+    licenses_filename = Attribute("str | None", "COPYING.txt")
+    packed_resources_load_mode = Attribute("str", "embedded:packed-resources", check=_load_mode)
+    tcl_files_path = Attribute("str | None")
+    windows_runtime_dlls_mode = Attribute("str", "when-present", choices=_DLL_MODES)
+    windows_subsystem = Attribute("str", "console")
+    standard_library = Attribute("str", "used", choices=("used", "all"))
+
+    def __init__(  # noqa: PLR0917 - the parts that it is made of
+        self,
+        session: Session,
+        name: str,
+        distribution: Distribution,
+        link: LinkMode,
+        policy: PythonPackagingPolicy,
+        config: PythonInterpreterConfig,
+    ) -> None:
+        _check(name)
+        config.start()  # a contradiction is told here, where it has a place
+        self._session = session
+        self.name = name
+        self.distribution = distribution
+        self.link = link
+        self.policy = policy
+        self.config = config
+        self.sources = Sources(session, distribution)
+        self.resources: dict[str, PythonResource] = {}
+        """Those that were added, by path below the mount; their location is settled."""
+        self._plan: Plan | None = None
+        self._rules = standard_library_rules(distribution, policy)
+
+    # -- making resources ---------------------------------------------------------------------------------------------
+
+    def _made(self, found: Iterable[tuple[str, Sequence[Any]]]) -> list[PythonResource]:
+        """Objects of records, each list of them with the ``sys.path`` entry that they are below."""
+        scanner = Scanner(self.policy.file_scanner_classify_files, self.policy.file_scanner_emit_files)
+        made = [one for root, resources in found for one in scanner.objects(resources, root)]
+        for one in made:
+            self.policy.apply(one)
+        return made
+
+    @method
+    def make_python_module_source(self, name: str, source: str, is_package: bool = False) -> PythonModuleSource:
+        """A module that is written in the configuration."""
+        if not all(map(str.isidentifier, name.split("."))):
+            raise Fault(f"{quoted(name)} is no name of a module")
+        relative = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+        path = f"{APPLICATION_DIRECTORY}/{relative}"
+        directory = path.rsplit("/", 2 if is_package else 1)[0]
+        made = PythonModuleSource(
+            SourceModule(name, is_package, source.encode(), path, directory, APPLICATION), APPLICATION_DIRECTORY
+        )
+        self.policy.apply(made)
+        return made
+
+    @method
+    def pip_install(self, args: list[str], extra_envs: dict[str, str] | None = None) -> list[PythonResource]:
+        """What ``pip install ARGS`` installs. Raises DependencyError with the installer's last lines."""
+        return self._made(self.sources.installed(args, extra_envs or {}))
+
+    @method
+    def pip_download(self, args: list[str]) -> list[PythonResource]:
+        """The same from wheels only."""
+        return self._made(self.sources.installed(["--only-binary=:all:", *args], {}))
+
+    @method
+    def setup_py_install(
+        self,
+        package_path: str,
+        extra_envs: dict[str, str] | None = None,
+        extra_global_arguments: list[str] | None = None,
+    ) -> list[PythonResource]:
+        """What a project with ``setup.py`` installs, without what it requires."""
+        options = [f"--config-settings=--global-option={one}" for one in extra_global_arguments or ()]
+        arguments = ["--no-deps", *options, str(self._session.absolute(package_path))]
+        return self._made(self.sources.installed(arguments, extra_envs or {}))
+
+    @method
+    def read_package_root(self, path: str, packages: list[str]) -> list[PythonResource]:
+        """The packages and modules of those names below ``path``."""
+        return self._made([(APPLICATION_DIRECTORY, self.sources.packages(self._session.absolute(path), packages))])
+
+    @method
+    def read_virtualenv(self, path: str) -> list[PythonResource]:
+        """What is installed in a virtual environment."""
+        return self._made(self.sources.virtual_environment(self._session.absolute(path)))
+
+    # -- adding resources ---------------------------------------------------------------------------------------------
+
+    @method
+    def add_python_resource(self, resource: object, **earlier: object) -> None:
+        """Add one resource, as its ``add_*`` attributes say."""
+        self._add(resource, None, earlier)
+
+    @method
+    def add_python_resources(self, resources: Items, **earlier: object) -> None:
+        """Add several."""
+        for one in resources:
+            self._add(one, None, earlier)
+
+    def _add(self, resource: object, location: str | None, earlier: Mapping[str, object]) -> None:
+        for name in earlier:
+            if name not in {"add_source_module", "add_bytecode_module", "optimize_level"}:
+                raise Fault(f"add_python_resource() has no parameter {name}")
+        if not isinstance(resource, PythonResource):
+            problem = "only resources can be added to an executable"
+            raise Fault(problem, "They come from pip_install(), read_package_root(), make_python_module_source() and the like.")
+        if resource.of_python:
+            self._rules.add(resource)
+            return
+        if location is not None:
+            resource.add_location = location
+        where = self.policy.wanted(resource)
+        if where is not None:
+            resource.add_location = str(where)
+            self.resources[resource.resource.path] = resource
+
+    @method
+    def filter_resources_from_files(self, files: list[str] | None = None, glob_files: list[str] | None = None) -> None:
+        """Keep only those resources that the files name, one name a line."""
+        names = names_in(self._session.directory, files or (), glob_files or ())
+        self.resources = kept(self.resources, names)
+
+    @method
+    def filter_from_files(self, files: list[str] | None = None, glob_patterns: list[str] | None = None) -> None:
+        """The same, as the first releases called it."""
+        renamed(self._session, "filter_from_files", "filter_resources_from_files", "0.5")
+        self.filter_resources_from_files(files, glob_patterns)
+
+    @method
+    def add_cargo_manifest_licensing(
+        self,
+        manifest_path: str,
+        all_features: bool = False,
+        features: list[str] | None = None,
+    ) -> None:
+        """Accepted and ignored: there is no Rust inside."""
+
+    # -- what becomes of it -------------------------------------------------------------------------------------------
+
+    @method
+    def to_embedded_resources(self) -> PythonEmbeddedResources:
+        """What is inside the executable, for those who link their own."""
+        return PythonEmbeddedResources(self)
+
+    @method
+    def to_embedded_data(self) -> PythonEmbeddedResources:
+        """The same, as the first releases called it."""
+        renamed(self._session, "to_embedded_data", "to_embedded_resources", "0.5")
+        return PythonEmbeddedResources(self)
+
+    @method
+    def to_wix_bundle_builder(self, *args: object, **named: object) -> None:
+        """Refused."""
+        del args, named
+        raise _foreign("to_wix_bundle_builder")
+
+    @method
+    def to_wix_msi_builder(self, *args: object, **named: object) -> None:
+        """Refused."""
+        del args, named
+        raise _foreign("to_wix_msi_builder")
+
+    def plan(self) -> Plan:
+        """The executable, described. Raises FrazilError."""
+        if self._plan is None:
+            self._plan = Planner(self, self._rules).plan()
+        return self._plan
+
+    def inputs(self) -> Sequence[object] | None:
+        """All that a build depends on."""
+        return (self.plan(),)
+
+    def build(self, context: BuildContext) -> Built:
+        """Write the executable, and the files that stand beside it."""
+        plan = self.plan()
+        path = context.directory / self.name
+        context.make(plan, path)
+        return Built((path, *_beside(plan, context.directory)), path)
+
+
+def _foreign(name: str) -> Fault:
+    return Fault(
+        f"{name} is for Windows installers, which frazil does not make", "Build another target; frazil targets lists them."
+    )
+
+
+def _beside(plan: Plan, directory: Path) -> list[Path]:
+    """The files of a build that stand beside the executable."""
+    prefixes = {one.prefix for one in (plan.locations.standard, *plan.locations.by_path.values()) if one.prefix is not None}
+    return sorted({file for prefix in prefixes for file in (directory / prefix).rglob("*") if file.is_file()})
+
+
+def _check(name: str) -> None:
+    try:
+        check_name(name)
+    except UsageError as error:
+        raise Fault(error.problem, "Give to_python_executable() a name without a slash.") from None
+
+
+class PythonEmbeddedResources(HostObject, starlark_type="PythonEmbeddedResources"):
+    """What is inside an executable. As a target it is the executable itself; ``run-build-script`` writes it for linkers."""
+
+    def __init__(self, executable: PythonExecutable) -> None:
+        self.executable = executable
+
+    def plan(self) -> Plan:
+        """The executable, described. Raises FrazilError."""
+        return self.executable.plan()
+
+    def inputs(self) -> Sequence[object] | None:
+        """All that a build depends on."""
+        return self.executable.inputs()
+
+    def build(self, context: BuildContext) -> Built:
+        """Write the executable, and the files that stand beside it."""
+        return self.executable.build(context)

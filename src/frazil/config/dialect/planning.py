@@ -1,0 +1,120 @@
+"""From a ``PythonExecutable`` to a plan: resources at their locations, the standard library's part, what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from frazil.config.dialect.policies import COPYLEFT, WITH_LIBRARIES
+from frazil.config.dialect.standard_library import StandardLibrary
+from frazil.plan import EntryKind, EntryPoint, Plan
+from frazil.plan import StandardLibrary as Amount
+from frazil.resources.collection import Collection
+from frazil.resources.kinds import APPLICATION, SourceModule
+from frazil.resources.location import IN_MEMORY, Location, Locations, parse_location
+
+if TYPE_CHECKING:
+    from frazil.config.dialect.executables import PythonExecutable
+    from frazil.config.dialect.interpreter_config import Start
+    from frazil.config.dialect.policies import PythonPackagingPolicy
+    from frazil.config.dialect.resource_types import PythonResource
+    from frazil.distribution import PythonDistribution as Distribution
+    from frazil.resources.kinds import Resource
+
+
+@dataclass(slots=True)
+class StandardLibraryRules:
+    """What a policy and its callbacks say of the standard library, of which the builder takes what is reached."""
+
+    exclude: set[str] = field(default_factory=set)
+    by_path: dict[str, Location] = field(default_factory=dict)
+    whole: bool = False
+
+    def add(self, resource: PythonResource) -> None:
+        """A program adds a resource of the standard library: it wants all that it can reach by name."""
+        self.whole = True
+        name = getattr(resource, "name", "")
+        if not resource.add_include and resource.starlark_type != "PythonPackageResource":
+            self.exclude.add(name)
+        if resource.add_location is not None:
+            self.by_path[resource.resource.path] = parse_location(resource.add_location)
+
+
+def standard_library_rules(distribution: Distribution, policy: PythonPackagingPolicy) -> StandardLibraryRules:
+    """The rules for the standard library under ``policy``, whose callbacks see all of it."""
+    rules = StandardLibraryRules()
+    if policy.extension_module_filter in {"no-copyleft", "no-gpl"}:
+        rules.exclude.update(COPYLEFT)
+    elif policy.extension_module_filter == "no-libraries":
+        rules.exclude.update(WITH_LIBRARIES)
+    if policy.callbacks:
+        for one in StandardLibrary(distribution, tests=policy.include_test).objects():
+            policy.apply(one)
+            if one.starlark_type == "PythonPackageResource":
+                continue
+            if not one.add_include:
+                rules.exclude.add(one.name)  # type: ignore[attr-defined] # modules have one
+            elif one.add_location is not None and one.add_location != policy.resources_location:
+                rules.by_path[one.resource.path] = parse_location(one.add_location)
+    return rules
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes the plan of one executable."""
+
+    executable: PythonExecutable
+    rules: StandardLibraryRules
+
+    def plan(self) -> Plan:
+        """The plan. Raises FrazilError, Fault."""
+        executable = self.executable
+        policy, distribution = executable.policy, executable.distribution
+        interpreter = executable.config.record()
+        finished = [one.finished(interpreter.optimize) for one in executable.resources.values()]
+        started = executable.config.start()
+        locations = self._locations()
+        entry, scripts = self._entry(started, finished, locations)
+        include = () if started.module is None else (started.module,)
+        if policy.include_test and StandardLibrary(distribution).has_tests():
+            include = (*include, "test.*")
+        whole = executable.standard_library == "all" or self.rules.whole or started.interactive
+        return Plan(
+            name=executable.name,
+            distribution=distribution,
+            collection=Collection([*finished, *scripts]),
+            entries=(entry,),
+            link=executable.link,
+            stdlib=Amount.ALL if whole else Amount.USED,
+            include=include,
+            exclude=tuple(sorted(self.rules.exclude)),
+            with_source=policy.include_distribution_sources,
+            interpreter=interpreter,
+            extra_paths=(*executable.sources.extra_paths, *executable.config.search_paths()),
+            locations=locations,
+            warnings=tuple(dict.fromkeys(executable.sources.warnings)),
+        )
+
+    def _locations(self) -> Locations:
+        """Where everything stands; what starts the program is in memory."""
+        standard = self.executable.policy.location()
+        by_path = {**self.rules.by_path, f"bin/{self.executable.name}": IN_MEMORY}
+        for path, one in self.executable.resources.items():
+            by_path[path] = parse_location(one.add_location)
+        return Locations(standard, {path: one for path, one in by_path.items() if one != standard})
+
+    def _entry(self, started: Start, finished: list[Resource], locations: Locations) -> tuple[EntryPoint, list[SourceModule]]:
+        """The entry point, and the script that it starts unless it is a module of the image."""
+        name = self.executable.name
+        prelude = self.executable.config.prelude()
+        if started.module is not None and not prelude and _is_in_memory(started.module, finished, locations):
+            return EntryPoint(name, EntryKind.MODULE, started.module), []
+        path = f"bin/{name}"
+        script = SourceModule(path, False, f"{prelude}{started.script}".encode(), path, "bin", APPLICATION)
+        return EntryPoint(name, EntryKind.COMMAND, path), [script]
+
+
+def _is_in_memory(module: str, finished: list[Resource], locations: Locations) -> bool:
+    """Whether the module that runs is in the image. What is none of the program's own is left to ``runpy``."""
+    places = [one.path for one in finished if getattr(one, "name", None) in {module, f"{module}.__main__"}]
+    return bool(places) and all(locations.of(path) == IN_MEMORY for path in places)

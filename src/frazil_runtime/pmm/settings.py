@@ -1,0 +1,92 @@
+"""What the image says about storages (``docs/spec/launcher.md``, "Settings"), and the placeholders in their URLs."""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SEPARATOR = ":"
+
+
+class Settings:
+    """The image's settings about storages. Also what ``frazil_runtime.pmm.trust`` goes by."""
+
+    __slots__ = (
+        "allow",
+        "application",
+        "deny",
+        "executable",
+        "expired",
+        "floor",
+        "image",
+        "locked",
+        "mode",
+        "python",
+        "root",
+        "state",
+        "unsigned",
+        "urls",
+    )
+
+    def __init__(self, image: "Mapping[str, str]", executable: str) -> None:
+        self.image = image
+        self.executable = executable
+        self.application = image["name"]
+        self.python = sys.implementation.cache_tag or ""
+        self.mode = image.get("pmm.mode", "override")
+        self.locked = self.mode == "locked"
+        self.unsigned = image.get("pmm.unsigned") == "1"
+        self.floor = image.get("pmm.floor", "")
+        self.expired = image.get("pmm.expired", "")
+        self.allow = _names(image.get("pmm.allow", ""))
+        self.deny = _names(image.get("pmm.deny", ""))
+        self.urls = [self.expand(image[f"pmm.{number}"]) for number in range(int(image["pmm"]))]
+        root = image.get("pmm.root")
+        self.root = None if root is None else _content(f"/memfs:/{root}")
+        self.state = self.expand(image.get("pmm.state", "{user_data}/pmm"))
+
+    def expand(self, text: str) -> str:
+        """A URL or path with its placeholders filled in."""
+        if "{" in text:
+            for name, place in (("{exe_dir}", self._exe_dir), ("{user_data}", self._data), ("{user_cache}", self._cache)):
+                if name in text:
+                    text = text.replace(name, place())
+        return text
+
+    def _exe_dir(self) -> str:
+        return os.path.dirname(self.executable)
+
+    def _data(self) -> str:
+        return self._user("XDG_DATA_HOME", ".local/share")
+
+    def _cache(self) -> str:
+        return self._user("XDG_CACHE_HOME", ".cache")
+
+    def _user(self, variable: str, below: str) -> str:
+        """The user's own place for this application (XDG Base Directory Specification)."""
+        trusted = not self.locked and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
+        base = os.environ.get(variable, "") if trusted else ""
+        if not base.startswith("/"):
+            home = os.environ.get("HOME", "") if trusted else ""
+            base = f"{home if home.startswith('/') else _home()}/{below}"
+        return f"{base}/{self.application}"
+
+
+def _home() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return f"/nonexistent/{os.geteuid()}"  # as Debian names the home of who has none; nothing can be written there
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(_SEPARATOR)) if text else ()
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
