@@ -101,6 +101,8 @@ class PmmSettings:
     """Whether all storages are believed."""
     expired: str = ""
     """``installed``: what was accepted before it expired stays accepted."""
+    update: bool = False
+    """Whether the program can fetch newer sets of modules: what that takes becomes part of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from frazil.builder.host import Form, Result
 from frazil.builder.imports import importable, parents, unresolved
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
-from frazil.builder.runtime import runtime_resources
+from frazil.builder.runtime import imports_for_itself, require_root, runtime_resources
 from frazil.builder.sourceless import sourceless_imports
 from frazil.builder.static_link import link_modules
 from frazil.builder.stdlib import Library, imported, mentioned, select
@@ -150,6 +150,7 @@ def _with_runtime(plan: Plan) -> Collection:
     """The plan's collection with the run-time and the scripts of its entry points."""
     collection = plan.collection.copy()
     library = f"lib/python{plan.distribution.short_version}"
+    require_root(plan)
     collection.update(runtime_resources(collection, library, plan.pmm))
     _put(collection, console_scripts(plan))
     for entry in plan.entries:
@@ -204,8 +205,9 @@ def _reached(plan: Plan, host: Host, collection: Collection, compiled: Mapping[s
     names = {entry.target.partition(":")[0] for entry in plan.entries if entry.kind in {EntryKind.MODULE, EntryKind.FUNCTION}}
     for module in collection.modules():
         if isinstance(module, SourceModule):
-            # What the run-time imports inside functions it does for callers who have imported it themselves.
-            names.update(imported(compiled[module.path].imports, lazily=module.owner != RUNTIME))
+            # What the run-time imports inside functions it does, but for a few, for callers who have imported it themselves.
+            lazily = module.owner != RUNTIME or imports_for_itself(module.name)
+            names.update(imported(compiled[module.path].imports, lazily=lazily))
         elif isinstance(module, ExtensionModule):
             names.update(mentioned(module.content, library, host.cache))
     compiled_only = [module for module in collection.modules() if isinstance(module, BytecodeModule)]

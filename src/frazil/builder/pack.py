@@ -109,6 +109,7 @@ def pack(
     records = arrangement.records.values()
     try:
         settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {})
+        settings |= pmm_settings(plan, mtime_ns)
         directories = dict.fromkeys(plan.directories, mtime_ns)
         entries = arrangement.entries.values()
         image = icecube.write(entries, records, settings, directories=directories, mtime_ns=mtime_ns)
@@ -266,4 +267,4 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:
         settings["self-exec"] = "application"
-    return settings | pmm_settings(plan)
+    return settings

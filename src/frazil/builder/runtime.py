@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import frazil_runtime
 from frazil import __version__
+from frazil.errors import TrustError
 from frazil.resources.kinds import RUNTIME, DataFile, SourceModule
+from frazil_runtime.pmm import documents
+from frazil_runtime.pmm.failures import TrustError as PmmTrustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +41,10 @@ STORAGE_MODULES: Final = {
     "remote": frozenset[str](),
 }
 """The module of each kind of storage, and the schemes that it serves; ``remote`` serves all others with ``//``."""
+TRUST_MODULES: Final = frozenset({"counter", "documents", "failures", "install", "sets", "trust"})
+"""The modules that check signatures: only where a root document is."""
+UPDATE_MODULES: Final = frozenset({"fetcher", "update"})
+"""Those that fetch: only where the plan asks for updates."""
 _REMOTE: Final = "remote"
 _REDIS: Final = "redis"
 _METADATA: Final = f"Metadata-Version: 2.1\nName: frazil_runtime\nVersion: {__version__}\nSummary: The run-time of frazil.\n"
@@ -71,7 +80,32 @@ def _is_needed(name: str, pmm: PmmSettings | None) -> bool:
     if last in STORAGE_MODULES:
         known = schemes & STORAGE_MODULES.get(last, frozenset())
         return bool(known) or (last == _REMOTE and any("://" in url and not url.startswith(_REDIS) for url in pmm.storages))
-    return True
+    return (last not in TRUST_MODULES or pmm.root is not None) and (last not in UPDATE_MODULES or pmm.update)
+
+
+def imports_for_itself(name: str) -> bool:
+    """Whether what a module of the run-time imports inside functions is its own business, not that of who calls it."""
+    return name.removeprefix(f"{_PMM}.") in TRUST_MODULES | UPDATE_MODULES
+
+
+def require_root(plan: Plan) -> None:
+    """Raise TrustError for a root document under which the executable would accept nothing."""
+    if plan.pmm is None or plan.pmm.root is None:
+        return
+    where = f"the root document of {plan.name}"
+    try:
+        signatures, body = documents.split(plan.pmm.root, documents.MAX_ROOT, where)
+        root = documents.read_root(body, where)
+        if importlib.util.find_spec("cryptography") is not None:
+            documents.check_signatures(signatures, body, root.roles["root"], where)
+    except PmmTrustError as error:
+        raise TrustError(error.problem, where=where, remedy="Make one with 'frazil pmm root', and sign it.") from error
+    if root.application != plan.name:
+        raise TrustError(
+            f"it is for the application {root.application!r}, and this program is {plan.name!r}",
+            where=where,
+            remedy="Make a root document for this application, or give the program that name with --name.",
+        )
 
 
 def _metadata(library: str, modules: dict[str, bytes]) -> Iterator[DataFile]:
@@ -90,7 +124,7 @@ def _row(path: str, data: bytes) -> str:
     return f"{path},sha256={value},{len(data)}\n"
 
 
-def pmm_settings(plan: Plan) -> dict[str, str]:
+def pmm_settings(plan: Plan, mtime_ns: int) -> dict[str, str]:
     """What the image says about storages (``docs/spec/launcher.md``, "Settings")."""
     pmm = plan.pmm
     if pmm is None:
@@ -103,5 +137,6 @@ def pmm_settings(plan: Plan) -> dict[str, str]:
     if pmm.unsigned:
         settings["pmm.unsigned"] = "1"
     if pmm.root is not None:
+        settings["pmm.floor"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(mtime_ns // 10**9))
         settings["pmm.root"] = f"lib/python{plan.distribution.short_version}/{PMM_ROOT}"
     return settings

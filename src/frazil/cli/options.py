@@ -109,6 +109,7 @@ _DECORATORS = (
         help="Storages before the executable's own modules, or only for others; locked: nothing can alter the storages.",
     ),
     click.option("--pmm-root", metavar="FILE", help="The root document that signatures of modules are checked by."),
+    click.option("--pmm-update", is_flag=True, help="Put in what the program needs to fetch newer modules."),
     click.option("--pmm-unsigned", is_flag=True, help="Believe whoever can write to the storages."),
 )
 
@@ -141,6 +142,7 @@ class BuildOptions:
     pmm: tuple[str, ...]
     pmm_mode: str
     pmm_root: str | None
+    pmm_update: bool
     pmm_unsigned: bool
 
 
@@ -242,7 +244,7 @@ def _pmm(options: BuildOptions) -> PmmSettings | None:
     from frazil.config.pmm import pmm_settings  # noqa: PLC0415 - see above
 
     root = None if options.pmm_root is None else Path(options.pmm_root)
-    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned)
+    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned, update=options.pmm_update)
 
 
 def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:

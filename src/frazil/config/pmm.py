@@ -23,6 +23,7 @@ _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+._-]*")
 _PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}?")
 _ROOT_LIMIT: Final = 512_000
 _SIGNED: Final = "cryptography>=42"
+_UPDATES: Final = "tuf>=6"
 _FSSPEC: Final = "fsspec>=2024.6"
 _EXTRAS: Final = {
     **dict.fromkeys(("http", "https"), "http"),
@@ -45,6 +46,7 @@ def pmm_settings(
     root: Path | None = None,
     unsigned: bool = False,
     expired: str = "",
+    update: bool = False,
     where: object = "--pmm",
 ) -> PmmSettings:
     """The settings, checked. Raises UsageError: what is wrong, with ``where`` as its place."""
@@ -67,11 +69,14 @@ def pmm_settings(
     if signed and not unsigned and root is None:
         remedy = (
             "Name the root document that its index is checked by, with --pmm-root (root in [tool.frazil.pmm]); "
-            "frazil pmm keygen makes one. --pmm-unsigned believes whoever can write there."
+            "frazil pmm root makes one. --pmm-unsigned believes whoever can write there."
         )
         raise UsageError(f"{signed[0]} needs signatures, and nobody's count", where=where, remedy=remedy)
+    if update and (unsigned or not signed):
+        problem = "only signed storages can be updated"
+        raise UsageError(problem, where=where, remedy="Name a storage such as dir:{user_data}/modules, and a root document.")
     content = None if root is None or unsigned else _root(root)
-    return PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired)
+    return PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired, update)
 
 
 def requirements(settings: PmmSettings | None) -> tuple[str, ...]:
@@ -79,6 +84,8 @@ def requirements(settings: PmmSettings | None) -> tuple[str, ...]:
     if settings is None:
         return ()
     found = [] if settings.root is None else [_SIGNED]
+    if settings.update:
+        found.append(_UPDATES)
     for url in settings.storages:
         scheme = url.partition(":")[0]
         if _is_remote(url):
@@ -130,6 +137,7 @@ _KEYS: Final[Mapping[str, type]] = {
     "root": str,
     "unsigned": bool,
     "expired": str,
+    "update": bool,
 }
 _KINDS: Final = {list: "an array of strings", str: "a string", bool: "true or false"}
 
@@ -162,5 +170,6 @@ def from_table(table: Mapping[str, Any], base: Path, where: object, given: PmmSe
     make: Callable[..., PmmSettings] = pmm_settings
     if given is not None:
         values["unsigned"] = values.get("unsigned", False) or given.unsigned
+        values["update"] = values.get("update", False) or given.update
     made = make(list(dict.fromkeys(storages)), where=where, **values)
     return made if given is None or given.root is None else replace(made, root=given.root)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from frazil.cache import replace_file
-from frazil.errors import FrazilError, OutputError, SourceError, TrustError, UsageError
+from frazil.errors import OutputError, SourceError, TrustError, UsageError
 from frazil_runtime.pmm import documents
 from frazil_runtime.pmm.errors import PmmError
 from frazil_runtime.pmm.failures import TrustError as Refused
@@ -109,18 +109,3 @@ def parse_root(path: Path) -> Root:
     """A root document that may lack signatures: one that is being made."""
     with refusals():
         return documents.read_root(documents.split(read_document(path), documents.MAX_ROOT, str(path))[1], str(path))
-
-
-def root_setting(path: Path, application: str) -> str:
-    """The root document of an executable, as its setting ``pmm.root``. FrazilError: it would accept nothing."""
-    data, root = load_root(path)
-    if root.application != application:
-        raise TrustError(
-            f"this root document is for the application {root.application!r}, and the program is {application!r}",
-            where=path,
-            remedy="Make a root document for this application, or build with that name.",
-        )
-    return data.decode()
-
-
-__all__ = ["FrazilError", "after", "load_root", "now", "parse_root", "read_document", "refusals", "root_setting", "signed"]

@@ -77,7 +77,7 @@ class Counter:
         except OSError as error:
             raise self._unusable("read", error) from error
         try:
-            return _parse(documents.decode(data, self.path))
+            return _parse(documents.decode(data, self.path, canonical=False))
         except (TrustError, KeyError, TypeError, ValueError) as error:
             raise CounterError(
                 "the counter is damaged, so an old set could not be told from a new one",

@@ -5,6 +5,8 @@ only after enough of them proved good. A body whose canonical form is not the ve
 readers can understand it differently. Times are text of fixed form and compare as such.
 """
 
+import _json
+import keyword
 from typing import Any, NamedTuple
 
 from frazil_runtime.pmm import keys as names
@@ -29,6 +31,9 @@ _OPEN = b'{"signatures":['
 _KEYID = b'{"keyid":"'
 _SIG = b'","sig":"'
 _MIDDLE = b'],"signed":'
+_MOST = 2**53
+"""What every reader of JSON can count to."""
+_KEYWORDS = frozenset(keyword.kwlist)
 _HEX = b"0123456789abcdef"
 _SIGNATURE_SIZE = len(_KEYID) + 64 + len(_SIG) + 128 + 2
 
@@ -77,38 +82,47 @@ class Index(NamedTuple):
     digest: str
 
 
+def _refuse(text: str) -> object:
+    raise ValueError(text)
+
+
+class _Context:
+    """What the scanner asks for how to read: there are no fractions."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = staticmethod(_refuse)
+    parse_int = int
+    parse_constant = staticmethod(_refuse)
+
+
+# The parts of json that are in C: json itself compiles regular expressions, which takes longer than all checks of a start.
+_scan = _json.make_scanner(_Context)  # type: ignore[arg-type]  # typeshed knows the one of json
+_write = _json.make_encoder(None, _refuse, _json.encode_basestring, None, ":", ",", True, False, False)
+
+
 def encode(value: object) -> bytes:
     """Canonical JSON of a value whose text is as the specification wants it. ValueError: it is not."""
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = "".join(_write(value, 0))
     if "\\" in text:
         msg = "text may hold no quotation mark, backslash or control character"
         raise ValueError(msg)
     return text.encode()
 
 
-def decode(data: bytes, where: str) -> "dict[str, Any]":
-    """The object that canonical JSON stands for. MalformedError: the bytes are not canonical, or no object."""
-    import json
-
+def decode(data: bytes, where: str, *, canonical: bool = True) -> "dict[str, Any]":
+    """The object that JSON stands for. MalformedError: it is none, holds a fraction, or is not in canonical form."""
     try:
-        value = json.loads(data.decode())
-        good = isinstance(value, dict) and encode(value) == data and not _holds_float(value)
-    except (ValueError, RecursionError):
+        text = data.decode()
+        value, end = _scan(text, 0)
+        good = end == len(text) and type(value) is dict and (not canonical or encode(value) == data)
+    except (ValueError, RecursionError, StopIteration):
         good = False
     if not good:
         raise MalformedError("this is not canonical JSON", where=where)
     found: dict[str, Any] = value
     return found
-
-
-def _holds_float(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_float(one) for one in value.values())
-    if isinstance(value, list):
-        return any(_holds_float(one) for one in value)
-    return isinstance(value, float)
 
 
 def split(data: bytes, limit: int, where: str) -> "tuple[list[tuple[str, bytes]], bytes]":
@@ -165,14 +179,14 @@ def key_object(public: bytes) -> "dict[str, Any]":
 
 
 def good_signers(signatures: "Sequence[tuple[str, bytes]]", body: bytes, role: Role) -> "list[str]":
-    """The identities of the role's keys that signed ``body``; each counts once."""
+    """The identities of those of the role's keys that signed ``body``, as many as its threshold needs; each counts once."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    found = []
+    found: list[str] = []
     for keyid, sig in signatures:
         public = role.keys.get(keyid)
-        if public is not None and keyid not in found:
+        if public is not None and keyid not in found and len(found) < role.threshold:
             try:
                 Ed25519PublicKey.from_public_bytes(public).verify(sig, body)
             except (InvalidSignature, ValueError):
@@ -211,7 +225,7 @@ class _Body:
 
     def number(self, name: str, least: int = 1) -> int:
         value = self.members.get(name)
-        if type(value) is not int or value < least or value > 2**53:
+        if type(value) is not int or value < least or value > _MOST:
             raise self.fail(name)
         return value
 
@@ -230,12 +244,6 @@ class _Body:
     def object(self, name: str) -> "dict[str, Any]":
         value = self.members.get(name)
         if type(value) is not dict:
-            raise self.fail(name)
-        return value
-
-    def digest(self, name: str) -> str:
-        value = self.text(name)
-        if not _is_hex(value, 64):
             raise self.fail(name)
         return value
 
@@ -331,25 +339,22 @@ def _entry(file: str, target: object, where: str, *, installed: bool) -> Entry:
     name = file.removesuffix(SUFFIX)
     if name == file or not is_module_name(name):
         raise MalformedError(f"{file!r} is no name of a module", where=where, remedy="Nothing of the index is used.")
-    place = f"{where}: {name}"
-    if not isinstance(target, dict):
-        raise MalformedError("this is no module's entry", where=place)
-    entry = _Body(target, place)
-    custom = _Body(entry.object("custom"), place)
-    hashes = _Body(entry.object("hashes"), place)
-    package = custom.members.get("package")
-    size = entry.number("length", 0)
-    if type(package) is not bool or size > MAX_MODULE or len(hashes.members) != 1:
-        raise MalformedError("this is no module's entry", where=place)
-    digest = hashes.digest("sha256")
-    return Entry(name, digest, size, custom.number("version"), package, object_key(digest) if installed else name)
+    try:
+        # Written out: an index may have thousands of these, and each start reads it.
+        size, hashes, custom = target["length"], target["hashes"], target["custom"]  # type: ignore[index]  # the next line
+        digest, version, package = hashes["sha256"], custom["version"], custom["package"]
+        good = type(size) is int and 0 <= size <= MAX_MODULE and type(version) is int and 1 <= version <= _MOST
+        good = good and type(package) is bool and len(hashes) == 1 and type(digest) is str and _is_hex(digest, 64)
+    except (KeyError, TypeError):
+        good = False
+    if not good:
+        raise MalformedError("this is no module's entry", where=f"{where}: {name}", remedy="Nothing of the index is used.")
+    return Entry(name, digest, size, version, package, f"@object.{digest}" if installed else name)
 
 
 def is_module_name(name: str) -> bool:
     """Whether this names a module, in the one way that it can be spelled: identifiers in form NFKC, no keywords."""
-    import keyword
-
-    if not names.is_module_name(name) or any(map(keyword.iskeyword, name.split("."))):
+    if not names.is_module_name(name) or not _KEYWORDS.isdisjoint(name.split(".")):
         return False
     if name.isascii():
         return True
