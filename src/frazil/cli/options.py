@@ -55,6 +55,12 @@ _DECORATORS = (
     click.option(
         "--use-archive", "archives", multiple=True, metavar="PATH", help="Use this archive; of several the first one wins."
     ),
+    click.option(
+        "--from-source",
+        multiple=True,
+        metavar="PROJECT",
+        help="Build this requirement from its source distribution, to link its native modules as --native says.",
+    ),
     click.option("--include", multiple=True, metavar="MODULE", help="One more module; pkg.* means everything below pkg."),
     click.option("--exclude", multiple=True, metavar="MODULE", help="Leave this module out; pkg.* likewise."),
     click.option(
@@ -127,6 +133,7 @@ class BuildOptions:
     venv: str | None
     requirements: tuple[str, ...]
     archives: tuple[str, ...]
+    from_source: tuple[str, ...]
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     include_data: tuple[str, ...]
@@ -220,6 +227,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
         name=options.name,
         venv=None if options.venv is None else Path(options.venv),
         requirements=options.requirements,
+        from_source=options.from_source,
         include=options.include,
         exclude=options.exclude,
         include_data=options.include_data,

@@ -12,7 +12,7 @@ from frazil.config import pmm
 from frazil.config.archived import combine
 from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
-from frazil.config.install import environment
+from frazil.config.install import FromSource, environment, objects_of
 from frazil.config.modules import ModuleSearch, Use, classifier_of
 from frazil.config.native import compile_native
 from frazil.config.parsing import Parser
@@ -20,8 +20,11 @@ from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
 from frazil.distribution import TEST_MODULES
 from frazil.errors import SourceError, UsageError
+from frazil.native.capture import captured
 from frazil.plan import APPLICATION_DIRECTORY, EntryKind, Plan
 from frazil.resources.collection import Collection
+from frazil.resources.kinds import ExtensionModule
+from frazil.toolchain import find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
+    from frazil.native.record import NativeModule
     from frazil.plan import EntryPoint
     from frazil.resources.installed import SitePackages
     from frazil.resources.kinds import Resource
@@ -50,6 +54,8 @@ class Draft:
     resources: list[Resource] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     extra_paths: list[str] = field(default_factory=list)
+    native: list[NativeModule] = field(default_factory=list)
+    """Native modules of third-party code whose objects are there."""
     parser: Parser = field(init=False)
     excluded: Exclusion = field(init=False)
     archives: Archives = field(init=False)
@@ -96,8 +102,9 @@ class Draft:
             roots = [one for one in (parsed(text, where) for text in every) if self.applies(one)]
             taken = needed(site, roots, wanted, self.parser, self.excluded, import_site=self.options.interpreter.import_site)
         elif every:
-            site = site_packages(environment(every, None, self.distribution, self.cache), self.parser)
-            taken = whole(site, import_site=self.options.interpreter.import_site)
+            root = self.install(every, None)
+            taken = whole(site_packages(root, self.parser), import_site=self.options.interpreter.import_site)
+            self.take_objects(root, taken)
         self.add(taken)
         self._warn(wanted, taken.found)
 
@@ -109,6 +116,21 @@ class Draft:
     def to_install(self, requirements: Sequence[str], where: object) -> list[str]:
         """The requirements that no archive satisfies."""
         return [text for text in requirements if not self.archives.satisfies(parsed(text, where))]
+
+    def install(self, requirements: Sequence[str], project: Path | None) -> Path:
+        """The ``site-packages`` of an environment for this plan; what ``from_source`` names is built, its objects kept."""
+        names = tuple(sorted({canonicalize_name(one) for one in self.options.from_source}))
+        from_source = FromSource(names, find_compiler(self.cache)) if names else None
+        return environment(requirements, project, self.distribution, self.cache, from_source=from_source)
+
+    def take_objects(self, root: Path, taken: ThirdParty) -> None:
+        """Add the native modules of which ``install`` has kept the objects."""
+        if not self.options.from_source:
+            return
+        extensions = [one for one in taken.resources if isinstance(one, ExtensionModule)]
+        found = captured(objects_of(root), extensions, self.distribution, find_compiler(self.cache))
+        self.native += found.modules
+        self.warnings += found.warnings
 
     def applies(self, requirement: Requirement) -> bool:
         """Whether a requirement's marker holds for the distribution."""
@@ -161,7 +183,10 @@ class Draft:
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
-        native = compile_native(options.native, self.distribution, self.cache)
+        native = compile_native(options.native, self.archives, self.distribution, self.cache)
+        own = (*native.modules, *self.native)
+        held = {one.name for one in own}
+        others = (one for one in archived.static_modules if one.name not in held and not self.excluded(one.name))
         return Plan(
             name=name,
             distribution=self.distribution,
@@ -179,7 +204,7 @@ class Draft:
             application=self.prefix,
             directories=self.directories,
             extra_paths=tuple(self.extra_paths),
-            static_modules=(*native.modules, *(one for one in archived.static_modules if not self.excluded(one.name))),
+            static_modules=(*own, *others),
             native_link=options.native_link,
             objects_compiled=native.compiled,
             archives=self.archives if self.archives.archives else None,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +21,8 @@ from frazil.cache import digest, file_digest
 from frazil.config.installer_settings import fingerprint, installer_environment
 from frazil.config.requirements import parsed
 from frazil.errors import DependencyError, HostError, SourceError
+from frazil.native.capture import LAYOUT as RECORDING
+from frazil.native.capture import recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +31,11 @@ if TYPE_CHECKING:
 
     from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
+    from frazil.toolchain import Compiler
 
 _KIND: Final = "environments"
 _LAYOUT: Final = "1"
+_OBJECTS: Final = "objects"
 _LINES_SHOWN: Final = 25
 _PLACES: Final = frozenset({"--target", "-t", "--prefix", "--root", "--user", "--python", "--dry-run"})
 _LEADS_ON: Final = re.compile(r"^\s*(-|\.|/|file:)|@ *file:", re.MULTILINE)
@@ -43,6 +50,14 @@ _OUTPUTS: Final = frozenset({"build", "dist"})
 """At the root of a project: what building it leaves there."""
 
 
+@dataclass(frozen=True, slots=True)
+class FromSource:
+    """Which distributions are built from source, with their objects kept, and what compiles them."""
+
+    names: tuple[str, ...]
+    compiler: Compiler
+
+
 def environment(
     requirements: Sequence[str],
     project: Path | None,
@@ -50,10 +65,12 @@ def environment(
     cache: ContentCache,
     *,
     dependencies: bool = True,
+    from_source: FromSource | None = None,
 ) -> Path:
     """A ``site-packages`` directory with ``requirements`` and the project (built by its own backend), and all they depend on.
 
-    It is made once for the same requirements, project files, Python, installer and index settings. Raises DependencyError with
+    What ``from_source`` names is built here; ``objects_of`` tells where the objects then stand, and those of the project. It is
+    made once for the same requirements, project files, Python, installer and index settings. Raises DependencyError with
     the last lines of the installer when something does not resolve, build or install.
     """
     wanted = sorted({_normalised(parsed(text, "--with")) for text in requirements})
@@ -68,6 +85,7 @@ def environment(
         installer[0],
         *(_content_of(text) for text in wanted),
         *fingerprint(os.environ),
+        *(() if from_source is None else (*from_source.names, from_source.compiler.identity, RECORDING)),
     )
     site = Path("lib", f"python{distribution.short_version}", "site-packages")
 
@@ -76,7 +94,10 @@ def environment(
         (place / site).mkdir(parents=True)
         arguments = [*wanted, *([] if project is None else [str(project)])]
         if arguments:
-            _install(installer, [*([] if dependencies else ["--no-deps"]), "--", *arguments], place, project, distribution)
+            options = [*([] if dependencies else ["--no-deps"])]
+            with _recorded(from_source, installer[0], place) as (more, variables):
+                words = [*options, *more, "--", *arguments]
+                _install(installer, words, place, project, distribution, variables)
             _settle(place, site)
 
     return cache.entry(_KIND, key, make) / site
@@ -134,6 +155,26 @@ def _state_of(place: Path, directory: Path) -> list[str]:
     except OSError:
         pass
     return []
+
+
+def objects_of(site: Path) -> Path:
+    """Where the objects stand of what was built for the environment with this ``site-packages``."""
+    return site.parent.parent.parent / _OBJECTS
+
+
+@contextlib.contextmanager
+def _recorded(from_source: FromSource | None, kind: str, place: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Options and variables for the installer, so that it builds what is asked for and the objects are kept."""
+    if from_source is None:
+        yield [], {}
+        return
+    # Wheels that it has built before have left no objects.
+    options = ["--no-cache" if kind == "uv" else "--no-cache-dir"]
+    options += [word for name in from_source.names for word in ("--no-binary", name)]
+    objects = place / _OBJECTS
+    objects.mkdir()
+    with tempfile.TemporaryDirectory(prefix="frazil-") as drivers:
+        yield options, recording(objects, Path(drivers), from_source.compiler)
 
 
 def _normalised(requirement: Requirement) -> str:

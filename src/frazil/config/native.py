@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from frazil.native.source import SUFFIXES, NativeSource
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from frazil.archive.use import Archives
     from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
     from frazil.native.compile import CompiledModules
@@ -87,11 +89,21 @@ def native_sources(value: list[dict[str, Any]], base: Path) -> tuple[NativeSourc
     )
 
 
-def compile_native(sources: tuple[NativeSource, ...], distribution: PythonDistribution, cache: ContentCache) -> CompiledModules:
-    """The declared modules, compiled. Raises SourceError, HostError."""
+def compile_native(
+    sources: tuple[NativeSource, ...], archives: Archives, distribution: PythonDistribution, cache: ContentCache
+) -> CompiledModules:
+    """The declared modules, compiled; headers and libraries of ``archives`` are found. Raises SourceError, HostError."""
     from frazil.native.compile import CompiledModules, compile_modules  # noqa: PLC0415 - most builds declare none
     from frazil.toolchain import find_compiler  # noqa: PLC0415 - likewise
 
     if not sources:
         return CompiledModules()
+    sources = tuple(
+        replace(
+            one,
+            include_directories=(*one.include_directories, *archives.include_directories),
+            library_directories=(*one.library_directories, *archives.library_directories),
+        )
+        for one in sources
+    )
     return compile_modules(sources, distribution, find_compiler(cache), cache)

@@ -50,6 +50,8 @@ class SourceOptions:
     interpreter: InterpreterConfig = field(default_factory=InterpreterConfig)
     pmm: PmmSettings | None = None
     """Where modules outside the executable come from (``pmm.py``)."""
+    from_source: tuple[str, ...] = ()
+    """Projects that are built from their source distributions, so that their native modules can be linked into the program."""
     native: tuple[NativeSource, ...] = ()
     """Native modules that are compiled for this build."""
     native_link: NativeLink = NativeLink.AUTO

@@ -123,11 +123,12 @@ def _install(directory: Path, table: Mapping[str, Any], draft: Draft) -> tuple[s
     import_site = options.interpreter.import_site
     name: str | None = canonicalize_name(table["name"]) if isinstance(table.get("name"), str) else None
     if options.venv is None:
-        root = environment(draft.to_install(options.requirements, "--with"), directory, draft.distribution, draft.cache)
+        root = draft.install(draft.to_install(options.requirements, "--with"), directory)
         name = name or _project_of(root, draft, options.requirements, directory)
         site = site_packages(root, draft.parser, application=name)
         taken = whole(site, import_site=import_site)
         draft.add(taken)
+        draft.take_objects(root, taken)
         return name, _held(site, name, directory)
     extra = [parsed(text, "--with") for text in draft.to_install(options.requirements, "--with")]
     own = None

@@ -84,6 +84,7 @@ _KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
     "source": lambda check, path, value: check.flag(path, value),
     "multicall": lambda check, path, value: check.flag(path, value),
     "pmm": lambda check, path, value: check.issues.extend(pmm.issues(path, value)),
+    "from-source": lambda check, path, value: check.texts(path, value),
     "native": lambda check, path, value: check.issues.extend(native_issues(path, value)),
     "native-link": lambda check, path, value: check.choice(path, value, tuple(one.value for one in NativeLink)),
 }
@@ -139,6 +140,7 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
         memfs_limit=limit,
         interpreter=interpreter,
         pmm=pmm.from_table(table.get("pmm", {}), base, "tool.frazil.pmm", options.pmm),
+        from_source=(*table.get("from-source", ()), *options.from_source),
         native=(*native_sources(table.get("native", []), base), *options.native),
         native_link=_native_link(options, table),
         archives=(*options.archives, *(base / path for path in table.get("archives", ()))),
