@@ -118,6 +118,8 @@ class InterpreterConfig:
     fields: tuple[tuple[str, str], ...] = ()
     """Fields of ``PyPreConfig`` and ``PyConfig`` by name, sorted, where the launcher's defaults are not wanted
     (``docs/spec/launcher.md``, "Fields")."""
+    interpreter: bool = False
+    """Whether the executable is a Python interpreter, with its command line; entry points then never run."""
     marks: tuple[str, ...] = ()
     """What PyOxidizer's executables set in ``sys`` and programs look for (``docs/spec/launcher.md``, ``marks``)."""
 
@@ -152,6 +154,8 @@ class Plan:
     """Native modules whose objects are there, to be linked as ``native_link`` says."""
     native_link: NativeLink = NativeLink.AUTO
     locations: Locations = field(default_factory=Locations)
+    outside_paths: tuple[str, ...] = ()
+    """More ``sys.path`` entries: directories of the machine, absolute or ``$ORIGIN/...``, from the executable's own."""
     objects_compiled: int = 0
     """How many of their objects the compiler had to make for this plan; the others were there."""
     archives: Archives | None = None

@@ -34,6 +34,10 @@ def install() -> None:
     sys.frozen = True  # type: ignore[attr-defined]  # the mark by which programs know a frozen executable
     for name in _EARLY:
         _adopt(name)
+    if "beside" in _settings:
+        from frazil_runtime import beside
+
+        beside.install(f"{MOUNT}/{_settings['beside']}")
     if not sys._stdlib_dir:  # type: ignore[attr-defined]  # noqa: SLF001 - what importlib looks at
         _place_frozen()
     if _settings.get("site") == "1":
@@ -92,7 +96,7 @@ def _adopt(name: str) -> None:
 
 def _place_frozen() -> None:
     """Say where the modules are that CPython has frozen: before 3.12 it forgets the directory that the launcher names."""
-    sys._stdlib_dir = f"{MOUNT}/lib/python{sys.version_info.major}.{sys.version_info.minor}"  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
+    sys._stdlib_dir = _standard_library()  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
     frozen = _frozen_importlib.FrozenImporter
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
@@ -107,17 +111,46 @@ def _place_frozen() -> None:
             package.insert(0, directory)
 
 
+def _standard_library() -> str:
+    if "stdlib" in _settings:
+        from frazil_runtime import beside
+
+        return beside.placed(_settings["stdlib"])
+    return f"{MOUNT}/lib/python{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def set_process() -> None:
     """Set all that Python keeps of this process. May run again, in another process that continues this one."""
     sys.executable, argv, application = _frazil.process()
     sys._base_executable = sys.executable  # type: ignore[attr-defined]  # noqa: SLF001 - venv looks at it
     sys.orig_argv = argv
+    if "marks" in _settings:
+        _mark(_settings["marks"].split(":"), argv)
+    if "beside" in _settings:
+        from frazil_runtime import beside
+
+        beside.move()
     if application:
         sys.argv = argv.copy()
     if "pmm" in _settings:
         from frazil_runtime.pmm.start import start
 
         start(_settings)
+
+
+def _mark(marks: "list[str]", argv: "list[str]") -> None:
+    """Set in ``sys`` what programs look for that were made for PyOxidizer."""
+    fields = vars(sys)
+    if "oxidized" in marks:
+        fields["oxidized"] = True
+    if "not-frozen" in marks:
+        fields.pop("frozen", None)
+    if "meipass" in marks:
+        fields["_MEIPASS"] = sys.executable.rpartition("/")[0] or "/"
+    if "argvb" in marks:
+        import os
+
+        fields["argvb"] = list(map(os.fsencode, argv))
 
 
 def prepare_main(name: str, kind: str) -> "CodeType":

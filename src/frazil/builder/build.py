@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from frazil.builder.beside import divide, files_of, write_files
 from frazil.builder.bytecode import Compiler
 from frazil.builder.elf import assemble, is_executable, require_replaceable
 from frazil.builder.emit import emit
@@ -80,17 +81,28 @@ def build(plan: Plan, host: Host) -> Result:
         closure = find_libraries(collection, plan.distribution, host.cache, launcher.path)
         collection.update(closure.libraries)
         _require_apart(collection)
+        division = divide(plan, collection, closure, {one.path for one in (*launcher.resources, *linked.packed)})
     with clock.step("image"):
         packed = pack(
-            plan, collection, compiled, link=launcher.link, floor=closure.floor, mtime_ns=_timestamp(), static=linked.static
+            plan,
+            division.inside,
+            compiled,
+            link=launcher.link,
+            floor=closure.floor,
+            mtime_ns=_timestamp(),
+            static=linked.static,
+            beside=division.settings(),
         )
+        files = files_of(plan, division, compiled, _timestamp(), host.output)
     sizes = dict(packed.sizes)
     with clock.step(_LAST_STEPS[host.form]):
+        written = write_files(files, host.output.parent)
         if host.form is Form.EXECUTABLE:
             size = assemble(launcher.path, packed.image, host.output)
             sizes["launcher"] = size - len(packed.image)
         else:
             size = emit(plan.name, packed.image, host)
+    told = (*plan.warnings, *_warnings(plan, collection, compiled), *closure.warnings, *division.warnings)
     return Result(
         path=host.output,
         size=size,
@@ -100,7 +112,9 @@ def build(plan: Plan, host: Host) -> Result:
         glibc=closure.floor,
         link=launcher.link,
         link_reason=launcher.reason,
-        warnings=tuple(dict.fromkeys((*plan.warnings, *_warnings(plan, collection, compiled), *closure.warnings))),
+        warnings=tuple(dict.fromkeys(told)),
+        files=written,
+        file_sizes=files.sizes,
         native=linked.outcomes,
         objects=sum(len(one.objects) for one in plan.static_modules),
         objects_compiled=plan.objects_compiled,
@@ -151,7 +165,7 @@ def _with_runtime(plan: Plan) -> Collection:
     collection = plan.collection.copy()
     library = f"lib/python{plan.distribution.short_version}"
     require_root(plan)
-    collection.update(runtime_resources(collection, library, plan.pmm))
+    collection.update(runtime_resources(collection, library, plan.pmm, beside=not plan.locations.all_in_memory))
     _put(collection, console_scripts(plan))
     for entry in plan.entries:
         held = collection.get(entry.target) if entry.kind is EntryKind.SCRIPT else None

@@ -71,6 +71,10 @@ class Result:
     link: LinkMode
     link_reason: str
     warnings: tuple[str, ...] = field(default=())
+    files: tuple[Path, ...] = ()
+    """What stands beside the executable."""
+    file_sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of these by owner."""
     native: tuple[NativeOutcome, ...] = ()
     objects: int = 0
     """Objects of the native modules."""

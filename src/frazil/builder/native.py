@@ -44,6 +44,14 @@ _ORIGIN: Final = re.compile(r"\$(?:ORIGIN\b|\{ORIGIN\})")
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """One object needs the library at ``path``; ``by_origin``: it says where, relative to itself."""
+
+    path: str
+    by_origin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NativeClosure:
     """What a collection's native code needs beside itself."""
 
@@ -52,6 +60,8 @@ class NativeClosure:
     missing: tuple[tuple[str, str], ...]
     """Libraries that were found nowhere: the name that is needed, and the path of what needs it."""
     floor: GlibcFloor
+    edges: Mapping[str, tuple[Edge, ...]]
+    """What each object needs of the collection and of ``libraries``, by path."""
     warnings: tuple[str, ...] = ()
     """Sentences for people: missing libraries, and files for other machines."""
 
@@ -90,6 +100,7 @@ def find_libraries(
         libraries=tuple(search.found[name] for name in sorted(search.found)),
         missing=missing,
         floor=GlibcFloor(".".join(map(str, version)), set_by),
+        edges={path: tuple(edges) for path, edges in search.edges.items()},
         warnings=(*warnings, *search.warnings),
     )
 
@@ -103,6 +114,7 @@ class _Search:
     missing: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     floor: tuple[tuple[int, int], str] = ((0, 0), "")
+    edges: dict[str, list[Edge]] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
     """Paths of the collection's objects by SONAME and file name."""
 
@@ -148,18 +160,29 @@ class _Search:
 
     def _resolve(self, name: str, needer: _Object) -> _Object | None:
         """See to it that ``name`` is there at run time; the object to add for that, if one is needed."""
-        if PROVIDED_BY_GLIBC.match(name) or _LIBPYTHON.match(name) or name in self.found:
+        if PROVIDED_BY_GLIBC.match(name) or _LIBPYTHON.match(name):
             return None
         if "/" in name:  # a path: taken as it is, at run time too
             return None
-        if f"{_LIBRARIES}/{name}" in self.collection or self._in_collection(name, needer):
+        edges = self.edges.setdefault(needer.path, [])
+        own_place = f"{_LIBRARIES}/{name}"
+        by_origin = self._in_collection(name, needer)
+        if name in self.found or own_place in self.collection:
+            edges.append(Edge(own_place))
+            return None
+        if by_origin is not None:
+            edges.append(Edge(by_origin, by_origin=True))
             return None
         rpath = () if needer.facts.runpath else needer.facts.rpath
         own = self._directories(rpath, needer)
         directories = (*own, *needer.inherited, *self._directories(needer.facts.runpath, needer), *self._system())
         added = self._system_library(name, directories, (*own, *needer.inherited))
         # A package may load its libraries itself, in the right order; then the name is known when it is needed.
-        if added is None and name not in self.by_name:
+        if added is not None:
+            edges.append(Edge(added.path))
+        elif name in self.by_name:
+            edges.append(Edge(self.by_name[name]))
+        else:
             self.missing.append((name, needer.path))
         return added
 
@@ -172,15 +195,16 @@ class _Search:
                 return _Object(path, facts, directory / name, inherited)
         return None
 
-    def _in_collection(self, name: str, needer: _Object) -> bool:
+    def _in_collection(self, name: str, needer: _Object) -> str | None:
+        """The path of the library in the collection that the needer's run path leads to."""
         origin = posixpath.dirname(needer.path)
         for entry in (*needer.facts.rpath, *needer.facts.runpath):
             if not _ORIGIN.match(entry):
                 continue
             place = posixpath.normpath(posixpath.join(origin, _ORIGIN.sub(".", entry), name))
             if place in self.collection:
-                return True
-        return False
+                return place
+        return None
 
     def _directories(self, entries: Iterable[str], needer: _Object) -> tuple[Path, ...]:
         """Run path entries as directories of the build machine."""

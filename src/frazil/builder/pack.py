@@ -6,7 +6,7 @@ The layout is that of ``docs/spec/launcher.md``, the bytes are those of ``docs/s
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import icecube
@@ -29,7 +29,7 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from frazil.builder.bytecode import Compiled
     from frazil.builder.host import GlibcFloor
@@ -91,10 +91,11 @@ def pack(
     floor: GlibcFloor,
     mtime_ns: int,
     static: Sequence[str] = (),
+    beside: Mapping[str, str] | None = None,
 ) -> Packed:
     """The image of everything in ``collection``, of which ``compiled`` holds the bytecode by path.
 
-    ``static`` names the extension modules that are part of the launcher.
+    ``static`` names the extension modules that are part of the launcher; ``beside`` has the settings of a ``Division``.
     Raises SourceError for a file that cannot be read or a path that cannot be, and for an entry point that is not there.
     """
     arrangement = _Arrangement(plan, compiled, mtime_ns)
@@ -108,7 +109,7 @@ def pack(
     starts = [arrangement.start(entry, collection, modules) for entry in plan.entries]
     records = arrangement.records.values()
     try:
-        settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {})
+        settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {}) | dict(beside or {})
         settings |= pmm_settings(plan, mtime_ns)
         directories = dict.fromkeys(plan.directories, mtime_ns)
         entries = arrangement.entries.values()
@@ -116,6 +117,16 @@ def pack(
     except ValueError as error:
         raise SourceError(f"this cannot be packed: {error}", where=plan.name, remedy="Leave it out with --exclude.") from error
     return Packed(image, sum("/" not in one.name for one in records), dict(arrangement.sizes))
+
+
+def outside_entries(
+    plan: Plan, resources: Iterable[Resource], compiled: Mapping[str, Compiled], mtime_ns: int
+) -> tuple[tuple[icecube.Entry, ...], Mapping[str, int]]:
+    """The files of resources that stand beside the executable, at their paths, and bytes by owner. Raises SourceError."""
+    arrangement = _Arrangement(replace(plan, compression=Compression.NONE), compiled, mtime_ns)
+    for resource in resources:
+        arrangement.add(resource)
+    return tuple(arrangement.entries.values()), arrangement.sizes
 
 
 @dataclass(slots=True)
@@ -251,7 +262,7 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         "platform": "linux-x86_64-gnu",
         "glibc": floor.version,
         "link": link.value,
-        "path": ":".join(search_path(plan)),
+        "path": ":".join((*search_path(plan), *plan.outside_paths)),
         "boot": ":".join(BOOT_MODULES),
         "optimize": str(plan.interpreter.optimize),
         "entry": str(len(plan.entries)),
@@ -261,8 +272,12 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
     switches = {
         "environment": plan.interpreter.honour_environment,
         "site": plan.interpreter.import_site,
+        "interpreter": plan.interpreter.interpreter,
     }
     settings |= {name: "1" for name, on in switches.items() if on}
+    settings |= {f"config.{name}": value for name, value in plan.interpreter.fields}
+    if plan.interpreter.marks:
+        settings["marks"] = ":".join(plan.interpreter.marks)
     if plan.memfs_limit is not None:
         settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:

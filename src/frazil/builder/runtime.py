@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FSSPEC: Final = "fsspec"
 _FILESYSTEM: Final = "frazil_runtime.filesystem"
+_BESIDE: Final = "frazil_runtime.beside"
 _PMM: Final = "frazil_runtime.pmm"
 PMM_ROOT: Final = f"{_PMM.replace('.', '/')}/root.json"
 """Where the root document stands below the standard library's directory."""
@@ -51,8 +52,13 @@ _METADATA: Final = f"Metadata-Version: 2.1\nName: frazil_runtime\nVersion: {__ve
 _ENTRY_POINTS: Final = f"[fsspec.specs]\nmemfs = {_FILESYSTEM}:MemfsFileSystem\n"
 
 
-def runtime_resources(collection: Collection, library: str, pmm: PmmSettings | None = None) -> Iterator[Resource]:
-    """The run-time for ``collection``, below ``library``, the standard library's directory."""
+def runtime_resources(
+    collection: Collection, library: str, pmm: PmmSettings | None = None, *, beside: bool = False
+) -> Iterator[Resource]:
+    """The run-time for ``collection``, below ``library``, the standard library's directory.
+
+    ``beside``: some of the program is not in memory.
+    """
     with_fsspec = any(module.name == FSSPEC for module in collection.modules())
     origin = Path(frazil_runtime.__file__).parent
     modules = []
@@ -60,6 +66,8 @@ def runtime_resources(collection: Collection, library: str, pmm: PmmSettings | N
         parts = file.relative_to(origin.parent).with_suffix("").parts
         package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if package else parts)
+        if name == _BESIDE and not beside:
+            continue
         if (name != _FILESYSTEM or with_fsspec) and (not f"{name}.".startswith(f"{_PMM}.") or _is_needed(name, pmm)):
             path = f"{library}/{file.relative_to(origin.parent)}"
             directory = path.rsplit("/", 2 if package else 1)[0]

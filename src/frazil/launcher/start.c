@@ -131,6 +131,8 @@ static bool asks_for_interpreter(const frazil_core *core)
 
 static int choose_mode(frazil_core *core)
 {
+    const char *is_interpreter = icecube_setting(&image, "interpreter");
+
     if (asks_for_interpreter(core)) {
         if (frazil_platform_has_more_rights()) {
             fprintf(
@@ -139,6 +141,10 @@ static int choose_mode(frazil_core *core)
         }
         bool child = core->argc > 1 && strcmp(core->argv[1], "--multiprocessing-fork") == 0;
         core->mode = child ? FRAZIL_MULTIPROCESSING : FRAZIL_INTERPRETER;
+        return 0;
+    }
+    if (is_interpreter && strcmp(is_interpreter, "1") == 0) {
+        core->mode = FRAZIL_INTERPRETER;
         return 0;
     }
     core->mode = FRAZIL_APPLICATION;

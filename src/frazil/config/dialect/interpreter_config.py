@@ -241,6 +241,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
             import_site=bool(self._python_default("site_import")),
             fields=tuple(sorted(self._fields())),
             marks=tuple(sorted(self._marks())),
+            interpreter=self.is_interpreter(),
         )
 
     def is_interpreter(self) -> bool:
@@ -275,8 +276,6 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
                     yield field, written(value)
         if self.config_profile == "python" and self.isolated is None:
             yield "isolated", "0"
-        if self.is_interpreter():
-            yield "parse_argv", "1"
 
     def _marks(self) -> Iterator[str]:
         yield "oxidized"

@@ -90,7 +90,8 @@ class Planner:
             exclude=tuple(sorted(self.rules.exclude)),
             with_source=policy.include_distribution_sources,
             interpreter=interpreter,
-            extra_paths=(*executable.sources.extra_paths, *executable.config.search_paths()),
+            extra_paths=tuple(executable.sources.extra_paths),
+            outside_paths=executable.config.search_paths(),
             locations=locations,
             warnings=tuple(dict.fromkeys(executable.sources.warnings)),
         )

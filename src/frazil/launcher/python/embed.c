@@ -14,7 +14,9 @@
 #include "core.h"
 #include "memfs/memfs.h"
 #include "python/embed_exit.h"
+#include "python/fields.h"
 #include "python/module.h"
+#include "python/search_path.h"
 
 #define PREFIX FRAZIL_MOUNT
 
@@ -89,6 +91,7 @@ static PyStatus preinitialize(const frazil_core *core)
     /* Coercion would change LC_CTYPE in the environment of our children. UTF-8 mode does for the C locale what it is for. */
     config.coerce_c_locale = 0;
     config.parse_argv = !application;
+    frazil_set_preconfig_fields(core, &config);
     return application ? Py_PreInitialize(&config) : Py_PreInitializeFromBytesArgs(&config, core->argc, core->argv);
 }
 
@@ -107,7 +110,7 @@ static PyStatus set_search_paths(const frazil_core *core, PyConfig *config)
 
     for (bool more = true; more && !PyStatus_Exception(status);) {
         size_t length = strcspn(list, ":");
-        snprintf(entry, sizeof entry, PREFIX "%s%.*s", length ? "/" : "", (int)length, list); /* empty: the mount itself */
+        frazil_search_entry(core, list, length, entry, sizeof entry);
         wchar_t *wide = Py_DecodeLocale(entry, NULL);
         status = wide ? PyWideStringList_Append(&config->module_search_paths, wide) : PyStatus_NoMemory();
         PyMem_RawFree(wide);
@@ -121,10 +124,13 @@ static PyStatus set_search_paths(const frazil_core *core, PyConfig *config)
  * pyvenv.cfg and landmark files around the executable; it must not hold a colon, which would split it. */
 static PyStatus set_paths(const frazil_core *core, PyConfig *config)
 {
-    char stdlib[64];
+    char own[64], stdlib[PATH_MAX];
+    const char *named = setting(core, "stdlib");
     PyStatus status = PyStatus_Ok();
 
-    snprintf(stdlib, sizeof stdlib, PREFIX "/lib/python%s", setting(core, "python"));
+    snprintf(own, sizeof own, "lib/python%s", setting(core, "python"));
+    named = *named ? named : own;
+    frazil_search_entry(core, named, strlen(named), stdlib, sizeof stdlib);
     const struct {
         wchar_t **field;
         const char *value;
@@ -195,6 +201,8 @@ static PyStatus initialize(const frazil_core *core)
     status = PyConfig_SetBytesArgv(&config, core->argc, core->argv);
     if (!PyStatus_Exception(status))
         status = set_paths(core, &config);
+    if (!PyStatus_Exception(status))
+        status = frazil_set_config_fields(core, &config);
     if (!PyStatus_Exception(status))
         status = initialize_without_zipimport(&config);
     PyConfig_Clear(&config);

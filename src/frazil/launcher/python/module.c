@@ -3,12 +3,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <dlfcn.h>
 #include <marshal.h>
 #include <string.h>
 
 #include "core.h"
 #include "memfs/memfs.h"
 #include "python/module.h"
+#include "python/search_path.h"
 #include "python/static.h"
 #include "storages.h"
 
@@ -251,6 +253,23 @@ static PyObject *process(PyObject *self, PyObject *unused)
                 : NULL;
 }
 
+PyDoc_STRVAR(preload_doc,
+    "preload(path)\n\n"
+    "Load a shared library, so that those loaded later find it by its SONAME. ImportError: it cannot be loaded.");
+
+static PyObject *preload(PyObject *self, PyObject *argument)
+{
+    PyObject *path;
+
+    (void)self;
+    if (!PyUnicode_FSConverter(argument, &path))
+        return NULL;
+    if (!dlopen(PyBytes_AS_STRING(path), RTLD_LAZY))
+        PyErr_Format(PyExc_ImportError, "%s", dlerror());
+    Py_DECREF(path);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 PyDoc_STRVAR(settings_doc, "settings() -> dict\n\nThe image's settings (docs/spec/launcher.md).");
 
 static PyObject *settings(PyObject *self, PyObject *unused)
@@ -343,6 +362,7 @@ static PyMethodDef methods[] = {
     {"process", process, METH_NOARGS, process_doc},
     {"load_registered", load_registered, METH_VARARGS, load_registered_doc},
     {"unchanged", unchanged, METH_O, unchanged_doc},
+    {"preload", preload, METH_O, preload_doc},
     {"settings", settings, METH_NOARGS, settings_doc},
     {"is_static", is_static, METH_O, is_static_doc},
     {"create_static", create_static, METH_O, create_static_doc},
@@ -369,10 +389,8 @@ static void remember_roots(void)
 
     for (int i = 0; at && *at && i < ROOTS_AT_MOST; i++) {
         size_t length = strcspn(at, ":");
-        if (length + sizeof MOUNT_PREFIX <= sizeof *roots)
-            snprintf(roots[i], sizeof *roots, "%s%.*s", length ? MOUNT_PREFIX : FRAZIL_MOUNT, (int)length, at);
-        else
-            snprintf(roots[i], sizeof *roots, "?"); /* too long to shortcut: PathFinder searches */
+        if (!frazil_search_entry(core, at, length, roots[i], sizeof *roots))
+            snprintf(roots[i], sizeof *roots, "?"); /* not ours, or too long to shortcut: PathFinder searches */
         at += length + (at[length] == ':');
     }
 }
