@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -39,6 +41,28 @@ def zig(session: nox.Session) -> None:
     found = session.run("python", "-c", "import pathlib, ziglang; print(pathlib.Path(ziglang.__file__).parent)", silent=True)
     places = ["tests/runtime", "tests/memfs", "tests/e2e/test_freeze.py", "tests/e2e/test_survival.py"]
     session.run("pytest", "-n", "2", *places, *session.posargs, env={"CC": f"{str(found).strip()}/zig cc"})
+
+
+@nox.session
+def pmm(session: nox.Session) -> None:
+    """Kill updates and installations of modules 500 times; the program starts with a whole set after each."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-s", "tests/e2e/test_pmm_kills.py", "--pmm-kills=500", "-m", "", *session.posargs)
+
+
+@nox.session
+def tuf_conformance(session: nox.Session) -> None:
+    """The TUF project's conformance suite for the client of updates; ``-- PATH`` is a checkout of it, as no registry has it."""
+    if not session.posargs:
+        session.error("name a checkout of theupdateframework/tuf-conformance: nox -s tuf_conformance -- PATH")
+    session.install("-e", ".[test]", "pytest-json-report")
+    client = session.create_tmp()
+    script = f"{client}/client"
+    with open(script, "w", encoding="utf-8") as file:  # noqa: PTH123 - a string is what create_tmp gives
+        file.write(f'#!/bin/sh\nexec {session.bin}/python {os.getcwd()}/tests/conformance/tuf_client.py "$@"\n')  # noqa: PTH109 - likewise
+    os.chmod(script, 0o700)  # noqa: PTH101 - likewise
+    with session.chdir(session.posargs[0]):
+        session.run("pytest", "tuf_conformance", "-q", "--entrypoint", script, *session.posargs[1:])
 
 
 @nox.session

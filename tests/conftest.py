@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--starlark-seconds", type=float, default=0, help="how long to run damaged Starlark sources")
     parser.addoption("--memfs-operations", type=int, default=1000, help="operations that memfs and tmpfs are compared by")
+    parser.addoption("--pmm-kills", type=int, default=24, help="how often updates and installations of modules are killed")
     parser.addoption("--both-links", action="store_true", help="run the behaviour tests in link mode shared too")
 
 

@@ -44,7 +44,7 @@ STORAGE_MODULES: Final = {
 """The module of each kind of storage, and the schemes that it serves; ``remote`` serves all others with ``//``."""
 TRUST_MODULES: Final = frozenset({"counter", "documents", "failures", "install", "sets", "trust"})
 """The modules that check signatures: only where a root document is."""
-UPDATE_MODULES: Final = frozenset({"fetcher", "update"})
+UPDATE_MODULES: Final = frozenset({"fetcher", "updating"})
 """Those that fetch: only where the plan asks for updates."""
 _REMOTE: Final = "remote"
 _REDIS: Final = "redis"

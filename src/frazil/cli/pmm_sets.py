@@ -76,7 +76,7 @@ def update(
     """Fetch the newest set, only what changed, and put it into a storage: all of it or nothing."""
     from frazil.pmm.hosting import host_settings, storage_of, writable  # noqa: PLC0415 - likewise
     from frazil.pmm.signing import refusals  # noqa: PLC0415 - likewise
-    from frazil_runtime.pmm.update import update_storage  # noqa: PLC0415 - likewise
+    from frazil_runtime.pmm.updating import update_storage  # noqa: PLC0415 - likewise
 
     settings = host_settings(root, state, python)
     storage = writable(storage_of(target), target)

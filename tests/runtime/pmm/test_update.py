@@ -10,7 +10,7 @@ import pytest
 
 from frazil.errors import OutputError, TrustError
 from frazil.pmm.publishing import Online, publish
-from frazil_runtime.pmm import documents, failures, trust, update
+from frazil_runtime.pmm import documents, failures, trust, updating
 from signed_sets import EXPIRES, Memory, Publisher, Settings, key, pmm, settings
 from static_server import Server, serving
 
@@ -56,11 +56,11 @@ def modules(storage: Memory, trusted: Settings) -> dict[str, bytes]:
 def test_only_what_changed_is_fetched(server: Server, trusted: Settings) -> None:
     storage = Memory()
     put_up(server, FIRST, OLD)
-    assert update.update_storage(server.url, storage, trusted, trial=False) == (1, True, ("shared", "telemetry"))
+    assert updating.update_storage(server.url, storage, trusted, trial=False) == (1, True, ("shared", "telemetry"))
     assert modules(storage, trusted) == OLD
     put_up(server, SECOND, NEW)
     server.asked.clear()
-    assert update.update_storage(server.url, storage, trusted, trial=False) == (2, True, ("telemetry",))
+    assert updating.update_storage(server.url, storage, trusted, trial=False) == (2, True, ("telemetry",))
     assert modules(storage, trusted) == NEW
     digest = documents.sha256_hex(NEW["telemetry"])
     assert server.asked == [
@@ -71,32 +71,32 @@ def test_only_what_changed_is_fetched(server: Server, trusted: Settings) -> None
         f"/targets/{digest}.telemetry.pmm",
     ]
     server.asked.clear()
-    assert update.update_storage(server.url, storage, trusted, trial=False) == (2, False, ())
+    assert updating.update_storage(server.url, storage, trusted, trial=False) == (2, False, ())
     assert server.asked == ["/metadata/2.root.json", "/metadata/timestamp.json"]
 
 
 def test_an_update_from_the_programs_code_is_on_trial(server: Server, trusted: Settings) -> None:
     storage = Memory()
     put_up(server, FIRST, OLD)
-    update.update_storage(server.url, storage, trusted, trial=False)
+    updating.update_storage(server.url, storage, trusted, trial=False)
     assert modules(storage, trusted) == OLD
     put_up(server, SECOND, NEW)
-    assert update.update(server.url).version == 2
+    assert updating.update(server.url).version == 2
     assert modules(storage, trusted) == NEW
     with pytest.raises(failures.UpdateError, match="the modules that run now are on trial"):
-        update.update(server.url)
+        updating.update(server.url)
     assert trust.confirm()
-    assert update.update(server.url).changed is False
+    assert updating.update(server.url).changed is False
 
 
 def test_a_root_document_that_follows_comes_too(server: Server, trusted: Settings) -> None:
     storage = Memory()
     put_up(server, FIRST, OLD)
-    update.update_storage(server.url, storage, trusted, trial=False)
+    updating.update_storage(server.url, storage, trusted, trial=False)
     second_root = PUBLISHER.root(2, "alice", "bob", "carol", signers=("bob", "carol"))
     index = PUBLISHER.index(2, NEW, "bob", "carol", before=FIRST)
     put_up(server, index, NEW, {2: second_root})
-    update.update_storage(server.url, storage, trusted, trial=False)
+    updating.update_storage(server.url, storage, trusted, trial=False)
     assert modules(storage, trusted) == NEW
     assert storage.content["@root.2"] == second_root
 
@@ -106,7 +106,7 @@ def refused(kind: type[failures.TrustError], server: Server, trusted: Settings, 
     target = storage or Memory()
     before = dict(target.content)
     with pytest.raises(kind) as caught:
-        update.update_storage(server.url, target, trusted, trial=False)
+        updating.update_storage(server.url, target, trusted, trial=False)
     assert target.content.get("@set") == before.get("@set")
     return str(caught.value)
 
@@ -121,10 +121,10 @@ def test_nobody_answers(trusted: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(failures.UpdateError, match="this cannot be fetched"):
-        update.update_storage(f"http://127.0.0.1:{port}", Memory(), trusted, trial=False)
+        updating.update_storage(f"http://127.0.0.1:{port}", Memory(), trusted, trial=False)
     for url in ("file:///etc", "ftp://host", "repository", ""):
         with pytest.raises(failures.UpdateError, match="this is no URL of a repository"):
-            update.update_storage(url, Memory(), trusted, trial=False)
+            updating.update_storage(url, Memory(), trusted, trial=False)
 
 
 def altered(path: Path, **signed: object) -> None:
@@ -182,7 +182,7 @@ def test_roll_back_of_the_repository(server: Server, trusted: Settings) -> None:
     put_up(server, FIRST, OLD)
     old = _file(server, "timestamp.json").read_bytes()
     put_up(server, SECOND, NEW)
-    update.update_storage(server.url, storage, trusted, trial=False)
+    updating.update_storage(server.url, storage, trusted, trial=False)
     _file(server, "timestamp.json").write_bytes(old)
     assert "its metadata went back" in refused(failures.RollbackError, server, trusted, storage)
     assert modules(storage, trusted) == NEW
@@ -192,7 +192,7 @@ def test_roll_back_for_a_client_that_forgot(server: Server, trusted: Settings, t
     """The client's metadata may be lost; the counter still knows."""
     storage = Memory()
     put_up(server, SECOND, NEW)
-    update.update_storage(server.url, storage, trusted, trial=False)
+    updating.update_storage(server.url, storage, trusted, trial=False)
     for file in (tmp_path / "state").rglob("*.metadata/*.json"):
         file.unlink()
     with serving(tmp_path / "old") as other:
@@ -256,4 +256,4 @@ def test_publishing_again_renews_the_timestamp(server: Server, trusted: Settings
     put_up(server, FIRST, OLD)
     put_up(server, FIRST, OLD)
     assert json.loads(_file(server, "timestamp.json").read_bytes())["signed"]["version"] == 2
-    assert update.update_storage(server.url, Memory(), trusted, trial=False).version == 1
+    assert updating.update_storage(server.url, Memory(), trusted, trial=False).version == 1

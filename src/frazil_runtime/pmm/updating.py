@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 
 def update(url: str, storage: "str | None" = None, *, trial: bool = True, attempts: int = sets.ATTEMPTS) -> "Installed":
-    """Install the newest set that the repository at ``url`` has; it is used from the next start on.
-
-    ``storage`` is the name of one of the program's signed storages; needed only if there are several. With ``trial`` the set is
-    pending until ``confirm()``, for ``attempts`` starts. Raises ``TrustError``, a subclass for each kind of attack, and
-    ``StorageError``.
-    """
+    """See ``frazil_runtime.pmm.update``, which programs call."""
     one = _opened(storage)
     if one.on_trial:
         raise failures.UpdateError(
@@ -67,13 +62,24 @@ def update_storage(
     with counter.locked(".metadata"):
         with _told(url, counter.metadata):
             os.makedirs(counter.metadata, mode=0o700, exist_ok=True)
-            client = _client(url, counter.metadata, settings.root, settings)
-            client.refresh()
-        release = _release(client, url, counter.metadata)
+            base = url.rstrip("/")
+            updater = client(
+                counter.metadata,
+                f"{base}/metadata/",
+                f"{base}/targets/",
+                settings.root,
+                agent=settings.application,
+                proxies=not settings.locked,
+            )
+            updater.refresh()
+        release = _release(updater, url, counter.metadata)
         return install.install(storage, settings, release, trial=trial, attempts=attempts, counter=counter)
 
 
-def _client(url: str, directory: str, root: bytes, settings: "TrustSettings") -> "Updater":
+def client(
+    directory: str, metadata: str, targets: str, root: bytes, *, agent: str, proxies: bool, delegations: int = 0
+) -> "Updater":
+    """python-tuf as it is used here; ``directory`` keeps its metadata, ``metadata`` and ``targets`` are URLs."""
     try:
         from tuf.ngclient import Updater, UpdaterConfig
 
@@ -86,16 +92,13 @@ def _client(url: str, directory: str, root: bytes, settings: "TrustSettings") ->
         max_root_rotations=documents.MAX_ROTATIONS,
         root_max_length=documents.MAX_ROOT,
         targets_max_length=documents.MAX_INDEX,
-        max_delegations=0,
+        max_delegations=delegations,
     )
-    fetcher = Fetcher(settings.application, proxies=not settings.locked)
-    base = url.rstrip("/")
-    return Updater(
-        directory, f"{base}/metadata/", directory, f"{base}/targets/", fetcher=fetcher, config=config, bootstrap=root
-    )
+    fetcher = Fetcher(agent, proxies=proxies)
+    return Updater(directory, metadata, directory, targets, fetcher=fetcher, config=config, bootstrap=root)
 
 
-def _release(client: "Updater", url: str, directory: str) -> "Release":
+def _release(updater: "Updater", url: str, directory: str) -> "Release":
     """What the client has accepted, as something that can be installed."""
     with _told(url, directory):
         with open(f"{directory}/targets.json", "rb") as file:
@@ -105,10 +108,10 @@ def _release(client: "Updater", url: str, directory: str) -> "Release":
     def fetch(entry: "Entry") -> bytes:
         path = f"{directory}/module"
         with _told(url, directory, entry.name):
-            info = client.get_targetinfo(entry.name + documents.SUFFIX)
+            info = updater.get_targetinfo(entry.name + documents.SUFFIX)
             if info is None:
                 raise failures.MismatchError("the repository does not have this module", where=f"{url}: {entry.name}")
-            client.download_target(info, path)
+            updater.download_target(info, path)
             with open(path, "rb") as file:
                 data = file.read(entry.size + 1)
             os.unlink(path)
