@@ -15,6 +15,7 @@ from frazil.builder.elf import assemble, is_executable, require_replaceable
 from frazil.builder.emit import emit
 from frazil.builder.host import Form, Result
 from frazil.builder.imports import importable, parents, unresolved
+from frazil.builder.linkable import write_linkable
 from frazil.builder.native import find_libraries
 from frazil.builder.pack import console_scripts, pack, search_path
 from frazil.builder.runtime import imports_for_itself, require_root, runtime_resources
@@ -45,7 +46,12 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = 1_577_836_800
 """The time of all files in an image, 2020-01-01, unless ``SOURCE_DATE_EPOCH`` names another: a build must not leave its own."""
-_LAST_STEPS: Final = {Form.EXECUTABLE: "executable", Form.ASSEMBLER: "assembler source", Form.OBJECT: "object"}
+_LAST_STEPS: Final = {
+    Form.EXECUTABLE: "executable",
+    Form.ASSEMBLER: "assembler source",
+    Form.OBJECT: "object",
+    Form.LINKABLE: "object",
+}
 
 
 _MODULE_SUFFIXES: Final = (".py", ".pyc", ".so")
@@ -99,6 +105,9 @@ def build(plan: Plan, host: Host) -> Result:
         written = write_files(files, host.output.parent)
         if host.form is Form.EXECUTABLE:
             size = assemble(launcher.path, packed.image, host.output)
+            sizes["launcher"] = size - len(packed.image)
+        elif host.form is Form.LINKABLE:
+            size = write_linkable(plan, packed.image, launcher, closure.floor, host)
             sizes["launcher"] = size - len(packed.image)
         else:
             size = emit(plan.name, packed.image, host)

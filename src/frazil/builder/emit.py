@@ -6,6 +6,7 @@ The image stands in the section ``.frazil.image``, on a page, from the symbol ``
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,10 @@ from frazil.toolchain import find_compiler
 from icecube import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from frazil.builder.host import Host
+    from frazil.cache import ContentCache
 
 IMAGE_SUFFIX: Final = ".icecube"
 _PLAIN: Final = 0o644
@@ -88,15 +92,22 @@ def emit(name: str, image: bytes, host: Host) -> int:
         text = _source(name, beside.name, beside.name, len(image)).encode()
         write_output([text], host.output, _PLAIN)
         return len(text) + len(image)
-    compiler = find_compiler(host.cache)
+    with image_object(image, host.cache) as made:
+        data = made.read_bytes()
+    write_output([data], host.output, _PLAIN)
+    return len(data)
+
+
+@contextlib.contextmanager
+def image_object(image: bytes, cache: ContentCache) -> Iterator[Path]:
+    """An object file with an image, there as long as the context. Raises HostError."""
+    compiler = find_compiler(cache)
     with tempfile.TemporaryDirectory(prefix="frazil-") as directory:
         whole, source, made = (Path(directory, one) for one in ("program.icecube", "program.s", "program.o"))
         whole.write_bytes(image)
         source.write_text(_source("a program", whole.name, str(whole), len(image)))
-        compiler.compile_c([source], ["-g0", "-c"], made)  # zig would describe where the source stood
-        data = made.read_bytes()
-    write_output([data], host.output, _PLAIN)
-    return len(data)
+        compiler.compile_c([source], ["-c"], made)
+        yield made
 
 
 def _source(name: str, image: str, included: str, size: int) -> str:

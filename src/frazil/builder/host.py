@@ -22,6 +22,8 @@ class Form(Enum):
     """An assembler source that includes the image, which stands beside it."""
     OBJECT = "obj"
     """A relocatable ELF object that holds the image."""
+    LINKABLE = "link"
+    """A relocatable ELF object that holds launcher and image, and what it takes to link it (``linkable.py``)."""
 
 
 def _silent(_step: str) -> None:
@@ -36,6 +38,8 @@ class Host:
     output: Path
     progress: Callable[[str], None] = _silent
     form: Form = Form.EXECUTABLE
+    directory: Path | None = None
+    """Where the output will be moved to, if it will; files that name each other by absolute paths name that."""
 
 
 @dataclass(frozen=True, slots=True)

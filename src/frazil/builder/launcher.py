@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ from frazil.resources.kinds import RUNTIME, STANDARD_LIBRARY, NativeLibrary, Res
 from frazil.toolchain import Compiler, find_compiler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
@@ -48,10 +48,26 @@ _LIBRARY: Final = ("-fPIC",)
 # ET_EXEC, so that neither the kernel nor the dynamic linker relocates anything; -rdynamic makes the interposed functions and
 # libpython's API visible to libraries; -s leaves .dynsym alone.
 _LINK_PROGRAM: Final = ("-no-pie", "-rdynamic")
+_JOIN: Final = ("-no-pie", "-nostdlib", "-r")
+_MAIN: Final = "main.c"
 _LINK_COMMON: Final = ("-s", "-Wl,--build-id=sha1", "-Wl,--hash-style=gnu", "-Wl,-O1", "-Wl,-z,lazy")
 _GLIBC_NAMES: Final = frozenset({"c", "m", "dl", "pthread", "rt", "util", "resolv"})
 _SYSTEM: Final = ("-ldl", "-lpthread", "-lm")
 _EMPTY_SOURCE: Final = "/* The program itself holds libpython: this library only bears its name. */\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Linkable:
+    """A launcher without a main function, for programs that have their own (``frazil.h``)."""
+
+    object: Path
+    """All of it in one relocatable object."""
+    archives: tuple[Path, ...]
+    """Static libraries of native modules, which stand in the cache."""
+    words: tuple[str, ...]
+    """What a linker's command line must have before all objects."""
+    libraries: tuple[str, ...]
+    """What stands behind the object and the archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,8 @@ class Launcher:
     """What must go into the image for it."""
     key: str
     """A digest of everything that went into it."""
+    linkable: Callable[[], Linkable] = field(compare=False, repr=False)
+    """Makes the same for linking. Raises HostError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +107,22 @@ class StaticModules:
         lines = ['#include "python/static.h"', *declared, "const frazil_static_module frazil_static_modules[] = {", *rows, "};"]
         return "\n".join([*lines, f"const size_t frazil_static_count = {len(rows)};", ""])
 
+    @property
+    def archives(self) -> tuple[Path, ...]:
+        """All static libraries."""
+        return (*self.libraries, *([] if self.cxx is None else [self.cxx]))
+
     def words(self) -> list[str]:
         """What stands behind the launcher's own objects on the linker's command line."""
-        libraries = [*self.libraries, *([] if self.cxx is None else [self.cxx])]
-        # Shared libraries that are loaded later shall find their own symbols, not these.
-        hidden = ":".join([*(one.name for one in libraries), "libgcc.a", "libgcc_eh.a"])
-        own = ["-static-libgcc"] if self.cxx is not None else []
+        libraries = self.archives
         group = ["-Wl,--start-group", *map(os.fspath, libraries), "-Wl,--end-group"] if libraries else []
-        return [*map(os.fspath, self.objects), *group, f"-Wl,--exclude-libs,{hidden}", *own]
+        return [*map(os.fspath, self.objects), *group, *self.settings()]
+
+    def settings(self) -> list[str]:
+        """Those of the words that are no files."""
+        # Shared libraries that are loaded later shall find their own symbols, not these.
+        hidden = ":".join([*(one.name for one in self.archives), "libgcc.a", "libgcc_eh.a"])
+        return [f"-Wl,--exclude-libs,{hidden}", *(["-static-libgcc"] if self.cxx is not None else [])]
 
 
 def _c_string(text: str) -> str:
@@ -185,8 +211,14 @@ class _Work:
                 raise DistributionError(problem, where=archive, details=error.details, remedy=remedy) from error
             self._check_program(path)
 
+        def linkable() -> Linkable:
+            sources = [(one, False) for one in core if one.name != _MAIN] + [(one, True) for one in embedding]
+            added = () if chosen is None else (self._table(chosen), *chosen.objects)
+            archives, settings = ((), []) if chosen is None else (chosen.archives, chosen.settings())
+            return Linkable(self._joined(key, sources, added), archives, _LINK_PROGRAM, (*python, *settings, *libraries))
+
         path = self.cache.entry("launcher", key, make)
-        return Launcher(path, LinkMode.STATIC, reason, (stand_in,), key)
+        return Launcher(path, LinkMode.STATIC, reason, (stand_in,), key, linkable)
 
     def shared(self, reason: str) -> Launcher:
         library = self.distribution.shared_library
@@ -218,7 +250,22 @@ class _Work:
             NativeLibrary(trimmed, f"lib/{soname or library.name}", STANDARD_LIBRARY),
             NativeLibrary(self.cache.entry("launcher", embedding_key, make_embedding), EMBEDDING_PATH, RUNTIME),
         )
-        return Launcher(path, LinkMode.SHARED, reason, resources, digest(key, embedding_key))
+
+        def linkable() -> Linkable:
+            sources = [(one, False) for one in core if one.name != _MAIN]
+            return Linkable(self._joined(key, sources, ()), (), _LINK_PROGRAM, _SYSTEM)
+
+        return Launcher(path, LinkMode.SHARED, reason, resources, digest(key, embedding_key), linkable)
+
+    def _joined(self, key: str, sources: Iterable[tuple[Path, bool]], added: Iterable[Path]) -> Path:
+        """Objects as one, for the launcher of that key."""
+
+        def make(path: Path) -> None:
+            path.mkdir()
+            objects = [*self._objects(sources, _PROGRAM), *added]
+            self.compiler.link([*_JOIN, *map(os.fspath, objects)], path / "launcher.o")
+
+        return self.cache.entry("object", digest("joined", key, *_JOIN), make) / "launcher.o"
 
     def _table(self, modules: StaticModules) -> Path:
         """The object that holds the table of static modules."""

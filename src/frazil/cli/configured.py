@@ -100,7 +100,7 @@ class _Person:
         return answer
 
 
-def evaluate(asked: Asked, cache: ContentCache, *, quiet: bool) -> Configuration:
+def evaluate(asked: Asked, cache: ContentCache, *, quiet: bool, build_script: bool = False) -> Configuration:
     """Run the configuration; what it prints, long steps and notes go to the standard error stream."""
     from frazil.config.dialect import configuration  # noqa: PLC0415 - --help needs none
     from frazil.config.dialect.session import Surroundings  # noqa: PLC0415 - likewise
@@ -114,6 +114,7 @@ def evaluate(asked: Asked, cache: ContentCache, *, quiet: bool) -> Configuration
         Surroundings(cache, asked.release, progress, screen.warn, _Person() if sys.stdin.isatty() else None),
         wanted=asked.targets,
         variables=asked.variables,
+        build_script=build_script,
         on_print=lambda text, _span: click.echo(text, err=True),
     )
 

@@ -29,6 +29,7 @@ VERBS: Final = {
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
     "init": "Write a Starlark configuration to begin with.",
     "targets": "List the targets of a Starlark configuration.",
+    "run-build-script": "Write what another build system links.",
     "config": "Check a Starlark configuration.",
     "pmm": "Make modules that are added to an executable after its build.",
     "inspect": "List what is inside an executable.",
@@ -58,7 +59,7 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"frazil.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"frazil.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -62,12 +62,13 @@ def run(
     *,
     wanted: Sequence[str] | None = None,
     variables: Mapping[str, str | None] | None = None,
+    build_script: bool = False,
     on_print: Callable[[str, Span | None], None] = lambda _text, _span: None,
 ) -> Configuration:
     """Run a configuration.
 
-    ``wanted`` is what its ``resolve_targets()`` resolves: names, or nothing for the default target. None runs no target.
-    ``variables`` is ``VARS``. Raises StarlarkError.
+    ``wanted`` is what its ``resolve_targets()`` resolves: names, or nothing for the default target, with ``build_script`` that
+    of build scripts. None runs no target. ``variables`` is ``VARS``. Raises StarlarkError.
     """
 
     def call(function: Value, arguments: Sequence[Value]) -> Value:
@@ -77,7 +78,7 @@ def run(
         return interpreter.site or Span(Source(str(path), ""), 1, 0, 1, 0)
 
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - a symbolic link keeps its place
-    made = Targets(call, site, wanted)
+    made = Targets(call, site, wanted, build_script=build_script)
     session = Session(whole, surroundings, call, lambda: interpreter.site, lambda: made.resolving, whole.parent / BUILD)
     interpreter = Interpreter(_given(session, variables or {}, made), on_print=on_print)
     interpreter.run_file(path)

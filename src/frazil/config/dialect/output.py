@@ -88,7 +88,7 @@ def produce(configuration: Configuration, production: Production) -> list[Outcom
 
     Raises FrazilError; what was there before then stays, and so do other targets that are complete.
     """
-    base = configuration.session.build_path / TRIPLE / ("release" if production.release else "debug")
+    base = _base(configuration, production)
     outcomes, jobs = [], []
     for name in configuration.targets.asked:
         value = configuration.targets.results[name]
@@ -111,6 +111,25 @@ def produce(configuration: Configuration, production: Production) -> list[Outcom
         finally:
             for future in futures:
                 future.cancel()
+
+
+def produce_in(configuration: Configuration, directory: Path, production: Production) -> Outcome:
+    """Build the one target that was asked for into a directory that may hold other files.
+
+    Raises FrazilError; what was there before then stays.
+    """
+    (name,) = configuration.targets.asked
+    value = configuration.targets.results[name]
+    if not isinstance(value, Buildable):
+        problem = f"target {name} makes no executable to embed; its value is of type {type_name(value)}"
+        remedy = "Name another target with --target, or register one with default_build_script=True."
+        raise StarlarkError(problem, configuration.targets.get(name).site, remedy=remedy)
+    job = _Job(name, directory, value, type_name(value), replace=False)
+    return _produce(job, _key(job, configuration, production), _base(configuration, production), production)
+
+
+def _base(configuration: Configuration, production: Production) -> Path:
+    return configuration.session.build_path / TRIPLE / ("release" if production.release else "debug")
 
 
 def _require_installation(configuration: Configuration, target: Target) -> None:
@@ -192,8 +211,7 @@ def _held(record: Path) -> dict[str, Any]:
     if not isinstance(held, dict) or held.get("format") != _RECORD_FORMAT or not isinstance(held.get("files"), dict):
         return {}
     executables, run = held.get("executables"), held.get("run")
-    whole = isinstance(executables, list) and all(one in held["files"] for one in executables)
-    return held if whole and (run is None or run in held["files"]) else {}
+    return held if isinstance(executables, list) and (run is None or run in held["files"]) else {}
 
 
 def _listing(job: _Job, names: Iterable[str]) -> dict[str, str]:
@@ -232,8 +250,8 @@ def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
             _exchange(stage, into, Path(temporary, "former"))
         else:
             _merge(stage, into, inner)
-    run = built.run and str(built.run.relative_to(stage))
-    return {"run": run, "executables": executables, "files": _listing(job, inner)}
+    run = None if built.run is None else str(built.run.relative_to(stage))
+    return {"run": run if run in inner else None, "executables": executables, "files": _listing(job, inner)}
 
 
 def _exchange(stage: Path, into: Path, former: Path) -> None:

@@ -41,15 +41,22 @@ class Targets:
     """The targets of one configuration, in the order of their registration.
 
     ``call`` calls a Starlark function; ``site`` says where the program is. ``wanted`` is what ``resolve_targets()`` resolves:
-    names, nothing for the default target; None lets it do nothing, for those who only look.
+    names, nothing for the default target; None lets it do nothing, for those who only look. ``build_script``: the default is
+    that of build scripts.
     """
 
     def __init__(
-        self, call: Callable[[Value, Sequence[Value]], Value], site: Callable[[], Span], wanted: Sequence[str] | None
+        self,
+        call: Callable[[Value, Sequence[Value]], Value],
+        site: Callable[[], Span],
+        wanted: Sequence[str] | None,
+        *,
+        build_script: bool = False,
     ) -> None:
         self._call = call
         self._site = site
         self._wanted = wanted
+        self._build_script = build_script
         self.asked_for = False
         """Whether the program called ``resolve_targets()``."""
         self._targets: dict[str, Target] = {}
@@ -81,7 +88,7 @@ class Targets:
     @property
     def asked(self) -> tuple[str, ...]:
         """What ``resolve_targets()`` resolves: the targets that were asked for, or the default one."""
-        names = self._wanted or (self.default,)
+        names = self._wanted or (self.build_script_default if self._build_script else self.default,)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def get(self, name: str) -> Target:
