@@ -63,7 +63,7 @@ def open_index(storage: "Storage", settings: "TrustSettings") -> "Mapping[str, E
     on_trial = pointer is not None and pointer.on_trial(count) and pointer.current.digest not in count.failed
     chosen = None if pointer is None else (pointer.current if on_trial else pointer.good(count))
     rolled_back = pointer is not None and pointer.current.digest in count.failed
-    if pointer is not None and chosen is None:
+    if (pointer is not None and chosen is None) or (pointer is None and _is_new(storage, count)):
         opened[storage.name] = Opened(storage, settings, None, on_trial=False, rolled_back=rolled_back)
         return {}
     accepted = accept_stored(storage, settings, chosen, count)
@@ -71,6 +71,12 @@ def open_index(storage: "Storage", settings: "TrustSettings") -> "Mapping[str, E
         _remember(counter, count, accepted)
     opened[storage.name] = Opened(storage, settings, accepted, on_trial=on_trial, rolled_back=rolled_back)
     return accepted.signed.modules
+
+
+def _is_new(storage: "Storage", count: "Count") -> bool:
+    """Whether nothing has ever been put into a storage, as before the first installation; then nothing can be missing."""
+    keys = getattr(storage, "keys", None)
+    return keys is not None and not count.version and not count.failed and not keys()
 
 
 def accept_stored(storage: "Storage", settings: "TrustSettings", chosen: "Chosen | None", count: "Count") -> Accepted:
