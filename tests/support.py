@@ -22,3 +22,9 @@ class RunInRoot(Protocol):
     def __call__(
         self, executable: Path, arguments: Sequence[str] = (), *, env: Mapping[str, str] | None = None, name: str = "app"
     ) -> subprocess.CompletedProcess[str]: ...
+
+
+class Compile(Protocol):
+    """Compile a source to a PMM in a directory; options are those of ``frazil pmm compile``."""
+
+    def __call__(self, directory: Path, name: str, source: str, *options: str) -> Path: ...

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from support import RunInRoot
+from support import Compile, RunInRoot
 
 # What Debian's libc6 and Fedora's glibc install; nothing else.
 GLIBC = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
@@ -71,3 +73,17 @@ def run_in_root(bare_root: Path) -> RunInRoot:
 def enter(bare_root: Path) -> list[str]:
     """The words before a command that runs in the bare root."""
     return enter_command(bare_root)
+
+
+@pytest.fixture
+def compile_pmm(build_environment: dict[str, str], tmp_path: Path, target: Path) -> Compile:
+    def run(directory: Path, name: str, source: str, *options: str) -> Path:
+        output = directory / f"{name}.pmm"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source.py").write_text(dedent(source))
+        words = [sys.executable, "-m", "frazil", "pmm", "compile", tmp_path / "source.py", "-q", "-o", output, *options]
+        words += ["--python", target]
+        subprocess.run(list(map(str, words)), check=True, env=build_environment)
+        return output
+
+    return run

@@ -7,12 +7,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import dedent
-from typing import Protocol
 
 import pytest
 
-from support import Build
+from support import Build, Compile
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 APPLICATION = """\
@@ -34,26 +32,6 @@ elif what == "inspect":
 elif what == "run":
     exec(sys.argv[2])
 """
-
-
-class Compile(Protocol):
-    """Compile a source to a PMM in a directory; options are those of ``frazil pmm compile``."""
-
-    def __call__(self, directory: Path, name: str, source: str, *options: str) -> Path: ...
-
-
-@pytest.fixture
-def compile_pmm(build_environment: dict[str, str], tmp_path: Path, target: Path) -> Compile:
-    def run(directory: Path, name: str, source: str, *options: str) -> Path:
-        output = directory / f"{name}.pmm"
-        output.parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "source.py").write_text(dedent(source))
-        words = [sys.executable, "-m", "frazil", "pmm", "compile", tmp_path / "source.py", "-q", "-o", output, *options]
-        words += ["--python", target]
-        subprocess.run(list(map(str, words)), check=True, env=build_environment)
-        return output
-
-    return run
 
 
 @pytest.fixture

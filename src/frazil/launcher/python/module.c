@@ -299,6 +299,7 @@ static PyObject *load_registered(PyObject *self, PyObject *arguments)
     const void *data = NULL;
     size_t size = 0;
     Py_ssize_t limit;
+    PyObject *reason;
 
     (void)self;
     if (!PyArg_ParseTuple(arguments, "sn:load_registered", &name, &limit))
@@ -311,9 +312,14 @@ static PyObject *load_registered(PyObject *self, PyObject *arguments)
     case FRAZIL_NOT_HERE:
         Py_RETURN_NONE;
     default:
-        return data ? PyErr_Format(PyExc_OSError, "%.*s", (int)(size < 1000 ? size : 1000), (const char *)data)
-                    : PyErr_Format(PyExc_OSError, "it does not say why");
+        break;
     }
+    reason = data ? PyUnicode_DecodeUTF8(data, (Py_ssize_t)(size < 1000 ? size : 1000), "replace")
+                  : PyUnicode_FromString("it does not say why");
+    if (reason)
+        PyErr_SetObject(PyExc_OSError, reason);
+    Py_XDECREF(reason);
+    return NULL;
 }
 
 PyDoc_STRVAR(
