@@ -36,8 +36,9 @@ class Loader(_LoaderBasics):
 
     def get_code(self, fullname: str) -> "CodeType":
         """The module's code. Raises PmmError for bytes that do not hold."""
+        held = self._read()
         try:
-            code = self._read().module_code()
+            code = held.module_code()
         except EnvelopeError as error:
             raise _refused(fullname, self.path, error) from None
         _fix_co_filename(code, self.path)
