@@ -27,7 +27,7 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     import icecube
     from frazil.builder.bytecode import Compiled
@@ -68,9 +68,8 @@ class Division:
 
 def divide(plan: Plan, collection: Collection, closure: NativeClosure, bound: Container[str]) -> Division:
     """Part a collection that is closed over its libraries. What has a path in ``bound`` stays in memory."""
-    own = (*search_path(plan), *plan.outside_paths)
     if plan.locations.all_in_memory:
-        return Division(collection, path=own)
+        return Division(collection, path=(*search_path(plan), *plan.outside_paths))
     places = _Places(plan, collection, closure, bound)
     inside = Collection()
     outside: dict[str, Resource] = {}
@@ -89,7 +88,7 @@ def divide(plan: Plan, collection: Collection, closure: NativeClosure, bound: Co
     return Division(
         inside,
         outside,
-        path=tuple(places.search_path(own, inside, outside)),
+        path=tuple(dict.fromkeys((*places.search_path(inside, outside), *plan.outside_paths))),
         standard_library=None if standard is None else _origin(standard, library.removeprefix("lib/")),
         table=table,
         warnings=tuple(warnings),
@@ -178,10 +177,10 @@ class _Places:
                     waiting.append(edge.path)
         return reached
 
-    def search_path(self, own: Sequence[str], inside: Collection, outside: Mapping[str, Resource]) -> Iterator[str]:
-        """The entries below the mount that something stands in, those of the plan, and those beside the executable."""
-        for entry in own:
-            if entry.startswith(("/", "$")) or entry == self._library or any(_is_below(one.path, entry) for one in inside):
+    def search_path(self, inside: Collection, outside: Mapping[str, Resource]) -> Iterator[str]:
+        """The entries below the mount that something stands in, and those beside the executable."""
+        for entry in search_path(self._plan):
+            if entry == self._library or any(_is_below(one.path, entry) for one in inside):
                 yield entry
         prefixes = sorted({prefix for prefix in self._prefixes.values() if prefix is not None})
         version = self._library.removeprefix("lib/")

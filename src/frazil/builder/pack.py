@@ -5,6 +5,7 @@ The layout is that of ``docs/spec/launcher.md``, the bytes are those of ``docs/s
 
 from __future__ import annotations
 
+import encodings.aliases
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -253,6 +254,15 @@ def _code_group(name: str) -> int:
     return _BOOT_GROUP if name in BOOT_MODULES else _BYTECODE_GROUP
 
 
+def _codecs(plan: Plan) -> list[str]:
+    """The modules of encodings that the interpreter is to begin with; nothing else could import them so early."""
+    fields = dict(plan.interpreter.fields)
+    names = [fields[name] for name in ("filesystem_encoding", "stdio_encoding") if name in fields]
+    normal = [encodings.normalize_encoding(name).lower() for name in names]
+    modules = [f"encodings.{encodings.aliases.aliases.get(name, name)}" for name in normal]
+    return [name for name in dict.fromkeys(modules) if name not in BOOT_MODULES]
+
+
 def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[str, str]]) -> dict[str, str]:
     settings = {
         "name": plan.name,
@@ -263,7 +273,7 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
         "glibc": floor.version,
         "link": link.value,
         "path": ":".join((*search_path(plan), *plan.outside_paths)),
-        "boot": ":".join(BOOT_MODULES),
+        "boot": ":".join((*BOOT_MODULES, *_codecs(plan))),
         "optimize": str(plan.interpreter.optimize),
         "entry": str(len(plan.entries)),
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from frazil.config.assembly import check_name
+from frazil.config.dialect import older
 from frazil.config.dialect.building import Built
+from frazil.config.dialect.files import FileManifest
 from frazil.config.dialect.filters import kept, names_in
 from frazil.config.dialect.notes import renamed
 from frazil.config.dialect.planning import Planner, standard_library_rules
@@ -14,6 +16,7 @@ from frazil.config.dialect.sources import Sources
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.host import Attribute, HostObject, method
 from frazil.config.starlark.text import quoted
+from frazil.config.starlark.values import StarlarkList
 from frazil.errors import UsageError
 from frazil.plan import APPLICATION_DIRECTORY
 from frazil.resources.kinds import APPLICATION, SourceModule
@@ -42,7 +45,7 @@ def _load_mode(text: str) -> str:
     return text
 
 
-class PythonExecutable(HostObject, starlark_type="PythonExecutable"):
+class PythonExecutable(HostObject, starlark_type="PythonExecutable", starlark_methods=older.adders()):
     """An executable: a distribution, resources, and what runs."""
 
     licenses_filename = Attribute("str | None", "COPYING.txt")
@@ -136,21 +139,28 @@ class PythonExecutable(HostObject, starlark_type="PythonExecutable"):
     @method
     def add_python_resource(self, resource: object, **earlier: object) -> None:
         """Add one resource, as its ``add_*`` attributes say."""
-        self._add(resource, None, earlier)
+        self._add(resource, "add_python_resource", None, earlier)
 
     @method
     def add_python_resources(self, resources: Items, **earlier: object) -> None:
         """Add several."""
         for one in resources:
-            self._add(one, None, earlier)
+            self._add(one, "add_python_resources", None, earlier)
 
-    def _add(self, resource: object, location: str | None, earlier: Mapping[str, object]) -> None:
-        for name in earlier:
-            if name not in {"add_source_module", "add_bytecode_module", "optimize_level"}:
-                raise Fault(f"add_python_resource() has no parameter {name}")
+    def add_earlier(self, name: str, value: object, location: str | None, options: Mapping[str, object]) -> None:
+        """What the methods ``add_*`` of earlier releases do."""
+        new = "add_python_resources" if name.endswith("python_resources") else "add_python_resource"
+        place = "" if location is None else ", with add_location set on the resource"
+        renamed(self._session, f"PythonExecutable.{name}", f"{new}{place}", "0.5 to 0.7")
+        values = value if isinstance(value, StarlarkList) else [value]
+        for one in values:
+            self._add(one, name, location, options)
+
+    def _add(self, resource: object, name: str, location: str | None, options: Mapping[str, object]) -> None:
         if not isinstance(resource, PythonResource):
             problem = "only resources can be added to an executable"
             raise Fault(problem, "They come from pip_install(), read_package_root(), make_python_module_source() and the like.")
+        older.apply_options(resource, name, options)
         if resource.of_python:
             self._rules.add(resource)
             return
@@ -194,6 +204,13 @@ class PythonExecutable(HostObject, starlark_type="PythonExecutable"):
         """The same, as the first releases called it."""
         renamed(self._session, "to_embedded_data", "to_embedded_resources", "0.5")
         return PythonEmbeddedResources(self)
+
+    @method
+    def to_file_manifest(self, prefix: str) -> FileManifest:
+        """A manifest with the executable in the directory ``prefix``, ``.`` for the manifest's own."""
+        manifest = FileManifest(self._session)
+        manifest.add_python_resource(prefix, self)
+        return manifest
 
     @method
     def to_wix_bundle_builder(self, *args: object, **named: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 import re
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _BACKENDS: Final = ("default", "jemalloc", "mimalloc", "snmalloc", "rust", "syst
 _BYTES_WARNINGS: Final = {"none": "0", "warn": "1", "raise": "2"}
 _COERCIONS: Final = {"LC_CTYPE": "1", "C": "2"}
 _START_METHODS: Final = ("none", "fork", "forkserver", "spawn", "auto")
-_TERMINFO: Final = re.compile(r"dynamic|none|static:.+", re.DOTALL)
+_TERMINFO: Final = re.compile(r"dynamic|none|static(:.+)?", re.DOTALL)
 ORIGIN: Final = "$ORIGIN"
 """What stands for the directory of the executable."""
 
@@ -74,6 +75,15 @@ def _terminfo(text: str) -> str:
     if not _TERMINFO.fullmatch(text):
         raise Fault(f"{quoted(text)} resolves no terminfo", 'There are "dynamic", "none" and "static:PATH".')
     return text
+
+
+def _encoding(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            codecs.lookup(name)
+        except (LookupError, ValueError):
+            raise Fault(f"{quoted(name)} is no encoding", 'Write it as Python does: "utf-8", "latin-1".') from None
+    return name
 
 
 def _hash_seed(number: int | None) -> int | None:
@@ -132,7 +142,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
     exec_prefix = Attribute("str | None")
     executable = Attribute("str | None")
     fault_handler = Attribute("bool | None")
-    filesystem_encoding = Attribute("str | None")
+    filesystem_encoding = Attribute("str | None", check=_encoding)
     filesystem_errors = Attribute("str | None")
     hash_seed = Attribute("int | None", check=_hash_seed)
     home = Attribute("str | None")
@@ -157,11 +167,11 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
     show_ref_count = Attribute("bool | None")
     site_import = Attribute("bool | None")
     skip_first_source_line = Attribute("bool | None")
-    stdio_encoding = Attribute("str | None")
+    stdio_encoding = Attribute("str | None", check=_encoding)
     stdio_errors = Attribute("str | None")
     tracemalloc = Attribute("bool | None")
     user_site_directory = Attribute("bool | None")
-    verbose = Attribute("bool | None")
+    verbose = Attribute("bool | int | None")
     warn_options = Attribute("list[str] | None", check=_options)
     write_bytecode = Attribute("bool | None")
     x_options = Attribute("list[str] | None", check=_options)
@@ -172,7 +182,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
     run_noop = Attribute("bool | None")
     run_repl = Attribute("bool | None")
     raw_allocator = Attribute("str | None")
-    opt_level = Attribute("int | None")
+    optimize_level = Attribute("int | None")
     sys_paths = Attribute("list[str] | None", check=_options)
     use_hash_seed = Attribute("bool | None")
     ignore_environment = Attribute("bool | None")
@@ -212,7 +222,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
             self.run_filename = value
         elif name in {"run_noop", "run_repl"}:
             self.run_command = "" if name == "run_noop" and value else None
-        elif name == "opt_level":
+        elif name == "optimize_level":
             self.starlark_set("optimization_level", value)
         elif name == "sys_paths":
             self.starlark_set("module_search_paths", self.sys_paths)
@@ -327,7 +337,7 @@ _EARLIER: Final = {
     "run_noop": ("run_command", "0.5 to 0.8"),
     "run_repl": ("no run_* at all", "0.5 to 0.8"),
     "raw_allocator": ("allocator_backend", "0.5 to 0.10"),
-    "opt_level": ("optimization_level", "0.5 to 0.8"),
+    "optimize_level": ("optimization_level", "0.5 to 0.8"),
     "sys_paths": ("module_search_paths", "0.5 to 0.8"),
     "use_hash_seed": ("hash_seed", "0.5 to 0.8"),
     "ignore_environment": ("use_environment", "0.5 to 0.8"),

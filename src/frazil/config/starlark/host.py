@@ -92,11 +92,16 @@ class HostObject(Hosted):
 
     starlark_members: ClassVar[Mapping[str, Attribute | Builtin]] = {}
 
-    def __init_subclass__(cls, starlark_type: str | None = None, **keywords: Any) -> None:
+    def __init_subclass__(
+        cls, starlark_type: str | None = None, starlark_methods: Mapping[str, Callable[..., Any]] | None = None, **keywords: Any
+    ) -> None:
+        """Collect the members of a class: those in its body, and ``starlark_methods``, functions that were made elsewhere."""
         super().__init_subclass__(**keywords)
         if starlark_type is not None:
             cls.starlark_type = starlark_type
         members: dict[str, Attribute | Builtin] = dict(cls.starlark_members)
+        for name, function in (starlark_methods or {}).items():
+            members[name] = Builtin(name, _without_meter(function), Signature.of(function, 1))
         for name, member in vars(cls).items():
             if isinstance(member, Attribute):
                 members[name] = member

@@ -1,0 +1,3 @@
+import sys
+
+print("started", __name__, sys.argv[1:])

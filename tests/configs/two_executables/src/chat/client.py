@@ -1,0 +1,3 @@
+import chat
+
+print("client", chat.PORT, __name__)

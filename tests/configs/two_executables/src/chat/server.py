@@ -1,0 +1,3 @@
+import chat
+
+print("server", chat.PORT, __name__)
