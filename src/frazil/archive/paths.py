@@ -22,6 +22,7 @@ FOLDERS: Final = (DATA, DIST_INFO, INCLUDE, LIBRARY, OBJECT, PYTHON, SDIST, SOUR
 BY_HAND: Final = (INCLUDE, LIBRARY)
 """Where people may add files that are not listed; always there, even when empty."""
 
+ELSEWHERE: Final = "stands in none of the folders of an archive"
 MAX_PATH: Final = 1024
 _SHARED_OBJECT: Final = re.compile(r"(?P<stem>[^/.]+)(\.(cpython-|abi3)[^/]*)?\.so")
 
@@ -43,7 +44,7 @@ def path_problem(path: str) -> str | None:
         ("holds a character that no path may hold", "\\" in path or "\0" in path),
         ("leads outside", ".." in parts),
         ("is not in its shortest form", "" in parts or "." in parts),
-        ("stands in none of the folders of an archive", path != METADATA and not path.startswith(FOLDERS)),
+        (ELSEWHERE, path != METADATA and not path.startswith(FOLDERS)),
     )
     return next((problem for problem, broken in rules if broken), None)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.archive.content import Archive, facts_of
 from frazil.archive.metadata_reader import MAX_SIZE, read_metadata
-from frazil.archive.paths import BY_HAND, FOLDERS, METADATA, path_problem
+from frazil.archive.paths import BY_HAND, ELSEWHERE, FOLDERS, METADATA, path_problem
 from frazil.cache import digest, file_digest
 from frazil.errors import FrazilError, SourceError
 from frazil.resources.scan import Tree
@@ -92,11 +92,18 @@ def _files_by_hand(root: Path, folder: str) -> dict[str, Content]:
     if not place.is_dir():
         return {}
     tree = Tree(place, skip=lambda entry: entry.name.startswith("."))
-    found: dict[str, Content] = {folder + relative: file for relative, file in tree.files()}
-    problems = list(tree.warnings)
+    try:
+        found: dict[str, Content] = {folder + relative: file for relative, file in tree.files()}
+    except OSError as error:  # a link in a circle
+        what = f"this symbolic link cannot be followed: {error.strerror}"
+        raise SourceError(what, where=error.filename, remedy="Put the file itself there.") from error
+    problems = [warning.replace(f"{root}/", "").replace(": left out", "") for warning in tree.warnings]
     known: dict[str, str] = {}
+    inside = os.path.realpath(root) + os.sep
     for path in found:
         problem = path_problem(path)
+        if not os.path.realpath(root / path).startswith(inside):
+            problem = "is a link that leads outside"
         if problem is not None:
             problems.append(f"{path}: {problem}")
         if known.setdefault(path.casefold(), path) != path:
@@ -220,7 +227,7 @@ class _Unpacking:
             raise SourceError(f"the archive is unsafe: {member.name!r} is {_kind(member)}, and only files may be in it")
         if member.isdir():
             path = path.rstrip("/")
-            if path not in {"", "."}:
+            if path not in {"", "."} and path_problem(f"{path}/x") != ELSEWHERE:  # what is in it is refused
                 self._make_directory(path, member.name)
             return
         self._require_sound(path, member.name)
@@ -240,7 +247,7 @@ class _Unpacking:
         problem = path_problem(path)
         if problem is None:
             return
-        if problem == path_problem("elsewhere"):
+        if problem == ELSEWHERE:
             top = path.partition("/")[0]
             nested = path == f"{top}/{METADATA}" or path.startswith(tuple(f"{top}/{folder}" for folder in FOLDERS))
             remedy = f"Pack without the directory itself: tar -C {top} -czf FILE.tar.gz ." if nested else _REMEDY
