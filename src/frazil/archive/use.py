@@ -1,71 +1,29 @@
-"""What archives contribute to a build: resources at their places, native modules whose objects fit, libraries and headers.
-
-The archives are merged, the earlier one first. Files that a distribution's ``RECORD`` lists stand in ``site-packages``, all
-others where the application stands, so that the application's own files win path by path.
-"""
+"""The archives of a build, opened, and merged the earlier one first; what they serve it with."""
 
 from __future__ import annotations
 
-import csv
-import io
-import platform
-import posixpath
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from frazil.archive.machine import machine_of, require_machines
+from frazil.archive.contribution import PLATFORM, Contributing, Contribution
+from frazil.archive.machine import require_machines
 from frazil.archive.merge import merge
-from frazil.archive.paths import DATA, DIST_INFO, LIBRARY, PYTHON, project_of
+from frazil.archive.paths import DIST_INFO, project_of
 from frazil.archive.reader import read_archive
-from frazil.errors import SourceError
-from frazil.native.record import BuildKey, NativeModule, NativeObject, fits
-from frazil.resources.kinds import BytecodeModule, DataFile, ExtensionModule, NativeLibrary
-from frazil.resources.scan import Classifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from packaging.requirements import Requirement
 
     from frazil.archive.content import Archive
     from frazil.archive.merge import Conflict
-    from frazil.archive.metadata import ModuleFacts
     from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
-    from frazil.resources.kinds import Content, Resource
-
-PLATFORM: Final = "x86_64-linux-gnu"
-"""What frazil builds for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What goes into a plan."""
-
-    resources: tuple[Resource, ...] = ()
-    static_modules: tuple[NativeModule, ...] = ()
-    extra_paths: tuple[str, ...] = ()
-    misfits: tuple[Misfit, ...] = ()
-    """Native modules whose objects cannot serve, and what became of them."""
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A native module whose objects do not fit this build, and why, field by field."""
-
-    module: str
-    reasons: tuple[str, ...]
-    instead: str
-    """What is used in their place, as a phrase."""
-
-    def __str__(self) -> str:
-        """One line for people."""
-        return f"{self.module}: {self.instead}, since its objects do not fit: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +61,7 @@ class Archives:
         return requirement.specifier.contains(version, prereleases=True)
 
     def contribution(
-        self, distribution: PythonDistribution, prefix: str, *, without: AbstractSet[str] = frozenset()
+        self, distribution: PythonDistribution, prefix: str, cache: ContentCache, *, without: AbstractSet[str] = frozenset()
     ) -> Contribution:
         """What the archives give to an application that stands at ``prefix``, but the distributions ``without``.
 
@@ -111,7 +69,9 @@ class Archives:
         """
         if self.merged is None:
             return Contribution()
-        return _Contributing(self.merged, distribution, prefix, without, self.library_directories).run()
+        return Contributing(
+            self.merged, distribution, prefix, cache, without=without, library_directories=self.library_directories
+        ).run()
 
 
 def _above(name: str) -> Iterator[str]:
@@ -120,9 +80,12 @@ def _above(name: str) -> Iterator[str]:
         yield name
 
 
-def open_archives(places: Sequence[Path], cache: ContentCache) -> Archives:
-    """The archives at these places, in order of precedence. Raises SourceError for one that is not sound."""
-    opened = tuple(read_archive(place, cache) for place in places)
+def open_archives(places: Sequence[Path], directory: Path, cache: ContentCache) -> Archives:
+    """The archives at these places, in order of precedence; relative ones are below ``directory``.
+
+    Raises SourceError for one that is not sound.
+    """
+    opened = tuple(replace(read_archive(directory / place, cache), name=str(place)) for place in places)
     if not opened:
         return Archives()
     for archive in opened:
@@ -134,198 +97,3 @@ def open_archives(places: Sequence[Path], cache: ContentCache) -> Archives:
         if project is not None:
             distributions[project] = path.split("/")[1].removesuffix(".dist-info").rpartition("-")[2]
     return Archives(opened, merged.archive, merged.conflicts, distributions)
-
-
-def wanted_key(distribution: PythonDistribution) -> BuildKey:
-    """What objects must fit: the compiler, its flags and optimisation do not matter to a module's interface in C."""
-    return BuildKey(soabi=distribution.soabi, python=distribution.full_version, platform=PLATFORM, glibc=platform.libc_ver()[1])
-
-
-class _Contributing:
-    def __init__(
-        self,
-        archive: Archive,
-        distribution: PythonDistribution,
-        prefix: str,
-        without: AbstractSet[str],
-        library_directories: tuple[Path, ...],
-    ) -> None:
-        self._archive = archive
-        self._distribution = distribution
-        self._prefix = prefix
-        self._without = without
-        self._library_directories = library_directories
-        self._site = f"lib/python{distribution.short_version}/site-packages"
-        self._classifier = Classifier(tuple(sorted(distribution.extension_suffixes, key=len, reverse=True)))
-        self._owners = _owners(archive)
-        self._application = canonicalize_name(archive.metadata.app_name) or "archive"
-        self._resources: list[Resource] = []
-        self._static: list[NativeModule] = []
-        self._misfits: list[Misfit] = []
-        self._unusable: list[str] = []
-
-    def run(self) -> Contribution:
-        """Everything."""
-        of_modules = {path for facts in self._archive.metadata.modules.values() for path in (facts.shared, facts.bytecode)}
-        for path in self._archive.below(PYTHON):
-            if path not in of_modules:
-                self._add_file(path[len(PYTHON) :], path)
-        for path in self._archive.below(DIST_INFO):
-            if project_of(path) not in self._without:
-                owner = self._owner(path[len(DIST_INFO) :]) or self._application
-                self._add(DataFile(self._content(path), f"{self._site}/{path[len(DIST_INFO) :]}", owner), path)
-        for path in self._archive.below(DATA):
-            relative = path[len(DATA) :]
-            owner = self._owners.get(f"../../../{relative}", self._application)
-            if owner not in self._without:
-                self._add(DataFile(self._content(path), relative, owner), path)
-        for path in self._archive.below(LIBRARY):
-            self._add_library(path)
-        for name, facts in sorted(self._archive.metadata.modules.items()):
-            self._add_module(name, facts)
-        if self._unusable:
-            raise SourceError(
-                "native modules of the archives cannot be used in this build",
-                where=self._archive.name,
-                details="\n".join(f"  {line}" for line in self._unusable),
-                remedy="Build with the Python that they were built for, or get an archive that holds their sources.",
-            )
-        paths = tuple(f"{self._site}/{path}" for path in self._archive.metadata.paths)
-        return Contribution(tuple(self._resources), tuple(self._static), paths, tuple(self._misfits))
-
-    def _content(self, path: str) -> Content:
-        return self._archive.files[path]
-
-    def _add(self, resource: Resource, path: str) -> None:
-        if isinstance(resource, DataFile):
-            resource = replace(resource, executable=self._archive.metadata.files[path].executable)
-        self._resources.append(resource)
-
-    def _owner(self, relative: str) -> str | None:
-        """The distribution that lists a file, by its path relative to ``site-packages``."""
-        return self._owners.get(relative)
-
-    def _place(self, relative: str) -> tuple[str, str] | None:
-        """The directory and owner of a file below ``python/``; None for one of a distribution that is left out."""
-        owner = self._owner(relative)
-        if owner in self._without:
-            return None
-        return (self._prefix, self._application) if owner is None else (self._site, owner)
-
-    def _add_file(self, relative: str, path: str) -> None:
-        place, content = self._place(relative), self._content(path)
-        if place is not None and isinstance(content, Path):
-            self._add(self._classifier.resource(content, relative, *place), path)
-
-    def _add_library(self, path: str) -> None:
-        directory, _, filename = path[len(LIBRARY) :].rpartition("/")
-        content = self._content(path)
-        shared = directory in {"", PLATFORM} and ".so" in filename and isinstance(content, Path)
-        if shared and PLATFORM.startswith(machine_of(content) or "?"):
-            self._resources.append(NativeLibrary(content, f"lib/{filename}", self._application))
-
-    def _add_module(self, name: str, facts: ModuleFacts) -> None:
-        relative = name.replace(".", "/") + ("/__init__" if facts.package else "")
-        if facts.bytecode and not facts.source:
-            self._add_bytecode(name, facts, relative)
-        if not facts.native:
-            return
-        place = self._place(facts.shared[len(PYTHON) :]) if facts.shared else self._place_of(name, facts, relative)
-        if place is None:
-            return
-        reasons = ["it has no objects"]
-        if facts.objects and facts.key is not None:
-            reasons = fits(facts.key, wanted_key(self._distribution))
-            if not reasons:
-                self._static.append(self._native(name, facts, place))
-                return
-        if facts.shared and self._shared_fits(facts.shared):
-            content = self._content(facts.shared)
-            path = posixpath.join(place[0], facts.shared[len(PYTHON) :])
-            directory = posixpath.dirname(posixpath.dirname(path) if facts.package else path)
-            self._resources.append(ExtensionModule(name, facts.package, content, path, directory, place[1]))
-            if facts.objects:
-                self._misfits.append(Misfit(name, tuple(reasons), "its shared object is used"))
-            return
-        if facts.shared:
-            reasons.append(f"{posixpath.basename(facts.shared)} is for another Python")
-        if facts.source:
-            self._misfits.append(Misfit(name, tuple(reasons), "its Python source is used"))
-        else:
-            self._unusable.append(f"{name}: {'; '.join(reasons)}")
-
-    def _place_of(self, name: str, facts: ModuleFacts, relative: str) -> tuple[str, str] | None:
-        """Where a native module stands that has no shared object: with its source, or with what is beside it."""
-        if facts.source:
-            return self._place(facts.source[len(PYTHON) :])
-        package = name.rpartition(".")[0]
-        held = self._archive.metadata.modules.get(package)
-        for suffix in self._distribution.extension_suffixes:
-            if f"{relative}{suffix}" in self._owners:
-                return self._place(f"{relative}{suffix}")
-        return self._place(held.source[len(PYTHON) :]) if held is not None and held.source else self._place(f"{relative}.so")
-
-    def _shared_fits(self, path: str) -> bool:
-        return any(path.endswith(suffix) for suffix in self._distribution.extension_suffixes if suffix != ".so") or (
-            path.rpartition("/")[2].count(".") == 1
-        )
-
-    def _native(self, name: str, facts: ModuleFacts, place: tuple[str, str]) -> NativeModule:
-        objects = []
-        for path in facts.objects:
-            content = self._content(path)
-            assert isinstance(content, Path)  # noqa: S101 - what was read from a directory has files
-            objects.append(NativeObject(content, posixpath.basename(path), self._archive.metadata.files[path].sha256))
-        assert facts.key is not None  # noqa: S101 - the reader refuses objects without one
-        above = name.rpartition(".")[0].replace(".", "/")
-        return NativeModule(
-            name=name,
-            init_symbol=facts.init_symbol,
-            package=facts.package,
-            objects=tuple(objects),
-            libraries=facts.libraries,
-            language="c++" if facts.language == "c++" else "c",
-            key=facts.key,
-            sources=tuple(one for path in facts.native_sources if isinstance(one := self._content(path), Path)),
-            library_directories=self._library_directories,
-            directory=posixpath.join(place[0], above) if above else place[0],
-            owner=place[1],
-        )
-
-    def _add_bytecode(self, name: str, facts: ModuleFacts, relative: str) -> None:
-        place = self._place(f"{relative}.py")
-        content = self._content(facts.bytecode)
-        if place is None or not isinstance(content, Path):
-            return
-        with content.open("rb") as file:
-            magic = file.read(len(self._distribution.magic))
-        if magic != self._distribution.magic:
-            file_name = posixpath.basename(facts.bytecode)
-            short = self._distribution.cache_tag
-            self._unusable.append(f"{name}: {file_name} is for another Python, this is {short}, and there is no source")
-            return
-        path = posixpath.join(place[0], f"{relative}.pyc")
-        directory = posixpath.dirname(posixpath.dirname(path) if facts.package else path)
-        self._resources.append(BytecodeModule(name, facts.package, content, path, directory, place[1]))
-
-
-def _owners(archive: Archive) -> dict[str, str]:
-    """The distribution that lists each file, by path relative to ``site-packages``."""
-    found: dict[str, str] = {}
-    for path in archive.below(DIST_INFO):
-        project = project_of(path)
-        if project is None:
-            continue
-        found.setdefault(path[len(DIST_INFO) :], project)
-        if path.endswith(".dist-info/RECORD"):
-            for relative in _recorded(archive.files[path]):
-                found.setdefault(relative, project)
-    return found
-
-
-def _recorded(record: Content) -> Iterable[str]:
-    data = record if isinstance(record, bytes) else record.read_bytes()
-    try:
-        return [row[0] for row in csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline="")) if row]
-    except csv.Error:
-        return []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from frazil import __version__
 from frazil.archive.content import Archive, facts_of, with_digests
+from frazil.archive.contribution import PLATFORM, Contribution
 from frazil.archive.merge import numbers
 from frazil.archive.metadata import CompilerFacts, Metadata, Mode, ModuleFacts, PythonFacts, Recipe
 from frazil.archive.paths import DATA, DIST_INFO, OBJECT, PYTHON, SOURCE, imported_name, module_of
-from frazil.archive.use import PLATFORM, Contribution
 from frazil.builder.bytecode import Compiler
 from frazil.errors import SourceError
 from frazil.resources.kinds import APPLICATION, BytecodeModule, DataFile, ExtensionModule, Link, SourceModule
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from frazil.native.record import NativeModule
     from frazil.plan import Plan
     from frazil.resources.kinds import Content, Resource
+
+
+NAME: Final = "the new build"
+"""What it is called beside others that it is merged with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ def archive_of(plan: Plan, cache: ContentCache) -> Made:
     """
     making = _Making(plan)
     bytecode = {} if plan.with_source else _bytecode(plan, cache)
-    archived = plan.archives.contribution(plan.distribution, plan.application) if plan.archives is not None else Contribution()
+    archived = Contribution()
+    if plan.archives is not None:
+        archived = plan.archives.contribution(plan.distribution, plan.application, cache)
     others = frozenset(archived.resources)
     for resource in sorted(plan.collection, key=lambda one: (not making.is_own(one.path), one.path)):
         if resource not in others:
@@ -51,7 +56,7 @@ def archive_of(plan: Plan, cache: ContentCache) -> Made:
     for module in making.natives:
         making.add_native(module)
     metadata = with_digests(making.metadata())
-    return Made(Archive(plan.name, metadata, making.files), (*plan.warnings, *making.warnings))
+    return Made(Archive(NAME, metadata, making.files), (*plan.warnings, *making.warnings))
 
 
 def _bytecode(plan: Plan, cache: ContentCache) -> dict[str, bytes]:
@@ -180,6 +185,7 @@ class _Making:
         facts = replace(
             self._held(module.name),
             native=True,
+            precompile=any(source.suffix == ".py" for source in module.sources),
             package=module.package,
             init_symbol=module.init_symbol,
             objects=tuple(objects),
@@ -193,13 +199,19 @@ class _Making:
 
     def _sources(self, module: NativeModule) -> tuple[tuple[str, ...], Recipe | None]:
         """The native sources of a module, at places that keep how they stand to each other."""
-        present = [source for source in module.sources if source.is_file()]
-        if not present:
+        base = module.base
+        if base is None or not module.sources:
             return (), None
-        top = Path(os.path.commonpath([source.parent for source in present]))
-        paths = [f"{SOURCE}{module.name}/{source.relative_to(top).as_posix()}" for source in present]
-        self.files.update(zip(paths, present, strict=True))
-        return tuple(paths), Recipe(flags=module.key.flags or ())
+        outside = [source for source in module.sources if not source.is_relative_to(base)]
+        if outside:
+            self.warnings.append(f"{outside[0]}: left out: this source of {module.name} is outside {base}")
+            return (), None
+        folder = f"{SOURCE}{module.name}/"
+        for file in (*module.headers, *module.sources):
+            self.files[folder + file.relative_to(base).as_posix()] = file
+        inside = [one for one in module.include_directories if one.is_relative_to(base)]
+        recipe = Recipe(flags=module.key.flags or (), include_dirs=tuple(one.relative_to(base).as_posix() for one in inside))
+        return tuple(folder + source.relative_to(base).as_posix() for source in module.sources), recipe
 
     def metadata(self) -> Metadata:
         """What the archive says about itself."""

@@ -8,7 +8,7 @@ from frazil.archive.paths import DIST_INFO, project_of
 from frazil.resources.kinds import APPLICATION
 
 if TYPE_CHECKING:
-    from frazil.archive.use import Contribution
+    from frazil.archive.contribution import Contribution
     from frazil.config.assembly import Draft
 
 
@@ -31,8 +31,10 @@ def combine(draft: Draft) -> Contribution:
     for name in sorted(both.keys() - same):
         version = draft.archives.distributions[name]
         draft.warnings.append(f"{name}: {both[name]} was installed and taken, {version} of the archives left out")
-    found = draft.archives.contribution(draft.distribution, draft.prefix, without=both.keys() - same)
+    found = draft.archives.contribution(draft.distribution, draft.prefix, draft.cache, without=both.keys() - same)
     draft.warnings += [f"{conflict}" for conflict in draft.archives.conflicts]
-    draft.warnings += [f"{misfit}" for misfit in found.misfits if not draft.excluded(misfit.module)]
+    declared = {one.module for one in draft.options.native} | {one.name for one in draft.native}
+    misfits = [one for one in found.misfits if one.module not in declared and not draft.excluded(one.module)]
+    draft.warnings += [f"{misfit}" for misfit in misfits]
     draft.extra_paths += [path for path in found.extra_paths if path not in draft.extra_paths]
     return found

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+    from frazil.archive.contribution import Rebuild
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
+    from frazil.native.compile import CompiledModules
     from frazil.native.record import NativeModule
     from frazil.plan import EntryPoint
     from frazil.resources.installed import SitePackages
@@ -65,7 +67,7 @@ class Draft:
         self.options = replace(self.options, requirements=tuple(dict.fromkeys(needed)))
         self.parser = Parser(self.distribution, self.cache)
         self.excluded = Exclusion(self.options.exclude)
-        self.archives = open_archives([self.options.directory / path for path in self.options.archives], self.cache)
+        self.archives = open_archives(self.options.archives, self.options.directory, self.cache)
 
     def search(self, root: Path, *, data: bool = False) -> ModuleSearch:
         """A search for modules of the application below ``root``."""
@@ -183,7 +185,7 @@ class Draft:
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
-        native = compile_native(options.native, self.archives, self.distribution, self.cache)
+        native = self._compile(archived.rebuilds)
         own = (*native.modules, *self.native)
         held = {one.name for one in own}
         others = (one for one in archived.static_modules if one.name not in held and not self.excluded(one.name))
@@ -210,6 +212,19 @@ class Draft:
             archives=self.archives if self.archives.archives else None,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
+
+    def _compile(self, rebuilds: Sequence[Rebuild]) -> CompiledModules:
+        """The declared native modules, and those of archives that have to be built again."""
+        declared = {one.module for one in self.options.native} | {one.name for one in self.native}
+        again = {one.source.module: one for one in rebuilds if one.source.module not in declared}
+        again = {name: one for name, one in again.items() if not self.excluded(name)}
+        sources = (*self.options.native, *(one.source for one in again.values()))
+        done = compile_native(sources, self.archives, self.distribution, self.cache)
+        placed = [
+            replace(one, directory=again[one.name].directory, owner=again[one.name].owner) if one.name in again else one
+            for one in done.modules
+        ]
+        return replace(done, modules=tuple(placed))
 
     def _check_entry(self, entry: EntryPoint, collection: Collection) -> None:
         if entry.kind is EntryKind.SCRIPT:

@@ -100,6 +100,8 @@ def compile_modules(
                 sources=one.sources,
                 library_directories=one.library_directories,
                 include_directories=one.include_directories,
+                headers=work.headers(one),
+                base=one.base,
             )
         )
     return CompiledModules(tuple(modules), work.compiled, len(jobs) - work.compiled)
@@ -125,6 +127,8 @@ class _Work:
     cache: ContentCache
     compiled: int = 0
     digests: dict[Path, str] = field(default_factory=dict)
+    read: dict[tuple[str, Path], list[Path]] = field(default_factory=dict)
+    """What was read beside it, by module and source."""
 
     def object(self, declared: NativeSource, source: Path) -> NativeObject:
         """The object of one source."""
@@ -142,8 +146,16 @@ class _Work:
             if all(self._digest(Path(path)) == value for path, value in variant["read"].items()):
                 path = self.cache.place("native-object", variant["object"]) / f"{source.stem}.o"
                 if path.exists():
+                    self.read[declared.module, source] = [Path(one) for one in variant["read"]]
                     return NativeObject(path, path.name, variant["digest"])
         return self._compile(declared, source, words, key)
+
+    def headers(self, declared: NativeSource) -> tuple[Path, ...]:
+        """What the compiler read beside the sources of a module, and that is not the system's."""
+        if declared.base is None:
+            return ()
+        read = {one for source in declared.sources for one in self.read.get((declared.module, source), [])}
+        return tuple(sorted(one for one in read - set(declared.sources) if one.is_relative_to(declared.base)))
 
     def _words(self, declared: NativeSource, source: Path) -> list[str]:
         cxx = source.suffix in CXX_SUFFIXES or (declared.is_cxx and source.suffix in CYTHON_SUFFIXES)
@@ -186,6 +198,7 @@ class _Work:
             except HostError as error:
                 raise _does_not_compile(declared, source, error) from error
             read |= {one for one in _dependencies(listed.read_text()) if not one.is_relative_to(work)}
+            self.read[declared.module, source] = sorted(read - {source})
             digests = {os.fspath(one): self._digest(one) for one in sorted(read - {source})}
             made = file_digest(output)
             place = digest(key, json.dumps(digests))

@@ -74,7 +74,11 @@ class NativeModule:
     owner: str = APPLICATION
     """The distribution it belongs to (``frazil.resources.kinds``)."""
     include_directories: tuple[Path, ...] = field(default=(), compare=False)
-    """Headers that were found by the compiler and that an archive should carry."""
+    """Where headers were looked for."""
+    headers: tuple[Path, ...] = field(default=(), compare=False)
+    """What the compiler read beside the sources and below ``base``: an archive carries it with them."""
+    base: Path | None = field(default=None, compare=False)
+    """The directory that the sources belong to."""
 
 
 def init_symbol(name: str) -> str:
