@@ -12,7 +12,10 @@ from textwrap import dedent
 
 import pytest
 
+from servers import redis_server, web
 from support import Compile, RunInRoot
+
+__all__ = ["redis_server", "web"]
 
 # What Debian's libc6 and Fedora's glibc install; nothing else.
 GLIBC = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",

@@ -10,6 +10,7 @@ from _frozen_importlib_external import _LoaderBasics, decode_source
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from frazil_runtime.pmm import envelope, program
+from frazil_runtime.pmm.asking import ask, is_asking
 from frazil_runtime.pmm.digest import sha256
 from frazil_runtime.pmm.errors import EnvelopeError, PmmError
 from frazil_runtime.pmm.keys import LIMIT, is_module_name
@@ -67,7 +68,7 @@ class Unsigned:
 
     def find(self, name: str) -> "Loader | None":
         """The module's loader; None: not here. Raises PmmError."""
-        data = self._storage.load(name, LIMIT)
+        data = ask(self._storage, name, LIMIT)
         if data is None:
             return None
         origin = origin_of(self._storage, name)
@@ -101,7 +102,7 @@ class Signed:
 
     def _read(self, name: str, entry: "Entry") -> "Envelope":
         origin = origin_of(self._storage, name)
-        data = self._storage.load(entry.key, entry.size)
+        data = ask(self._storage, entry.key, entry.size)
         if data is None:
             raise _refused(name, origin, "the index names it, and it is not there")
         if len(data) != entry.size:
@@ -153,7 +154,7 @@ class Finder:
         self, fullname: str, _path: "Sequence[str] | None" = None, _target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """The module's spec if a storage has it. Raises PmmError when one is broken."""
-        if not self._looked_for(fullname):
+        if is_asking() or not self._looked_for(fullname):
             return None
         for source in self._sources:
             loader = source.find(fullname)

@@ -4,11 +4,14 @@ Keys ``@object.DIGEST`` and ``@root.N`` name content that stays the same. What t
 network says: whoever loads a module checks its bytes against the index.
 """
 
+import encodings.idna  # noqa: F401 - the thread that looks up addresses would import it while it is asked
 import os
 
 import fsspec
+import fsspec.asyn
 
 from frazil_runtime.pmm import files
+from frazil_runtime.pmm.asking import works_for_a_storage
 from frazil_runtime.pmm.digest import sha256
 from frazil_runtime.pmm.errors import StorageError
 from frazil_runtime.pmm.keys import is_key
@@ -50,6 +53,8 @@ class RemoteStorage:
         url = f"{self._url}/{file}"
         try:
             if self._system is None:
+                fsspec.asyn.get_loop()  # which starts its thread
+                works_for_a_storage(fsspec.asyn.iothread[0].ident)
                 # No directory listings, no caches of its own: each load asks the server.
                 self._system, _ = fsspec.core.url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
             with self._system.open(url, "rb", **self._options) as source:

@@ -250,6 +250,23 @@ class TestModules:
 
 @pytest.mark.usefixtures("modules")
 class TestFunctions:
+    def test_what_a_storage_imports_itself_comes_from_elsewhere(self) -> None:
+        asked: list[str] = []
+
+        def load(name: str) -> bytes | None:
+            asked.append(name)
+            sys.modules.pop("colorsys", None)
+            assert importlib.import_module("colorsys").rgb_to_hsv
+            return sealed("X = 1") if name == "one" else None
+
+        finder(Functions())
+        program.register_storage(load)
+        assert imported("one").X == 1
+        assert asked == ["one"]
+        with pytest.raises(ModuleNotFoundError):
+            imported("absent")
+        assert asked == ["one", "absent"]
+
     @pytest.fixture(autouse=True)
     def registry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(program, "_functions", [])
