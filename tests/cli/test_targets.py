@@ -42,9 +42,9 @@ def test_list(tmp_path: Path) -> None:
     answer = frazil(tmp_path, "targets", "--var", "FLAVOUR=arm")
     assert answer.returncode == 0, answer.stderr
     assert [line.split() for line in answer.stdout.splitlines()] == [
-        ["dist", "pyoxidizer.bzl:10:1"],
-        ["exe", "default", "dist", "pyoxidizer.bzl:11:1"],
-        ["msi_arm", "exe,", "dist", "pyoxidizer.bzl:12:1"],
+        ["dist", "nothing", "pyoxidizer.bzl:10:1"],
+        ["exe", "nothing", "default", "dist", "pyoxidizer.bzl:11:1"],
+        ["msi_arm", "WiXMSIBuilder", "exe,", "dist", "pyoxidizer.bzl:12:1"],
     ]
 
 
@@ -55,6 +55,7 @@ def test_json(tmp_path: Path) -> None:
     assert listed[1] == {
         "name": "exe",
         "depends": ["dist"],
+        "type": "nothing",
         "default": True,
         "default_build_script": True,
         "place": "frazil.bzl:11:1",

@@ -116,7 +116,23 @@ print(seen, state)
     assert run(write, program)[0] == ['["f"] {"n": 1}']
 
 
+def test_both_spellings(write: Write) -> None:
+    program = """\
+def f():
+    return 1
+register_target(name = "a", fn = f)
+register_target("b", fn = f, default = True)
+register_target(target = "c", callable = f)
+resolve_target("a")
+resolve_target(target = "c")
+"""
+    assert run(write, program)[1] == {"a": 1, "c": 1, "b": 1}
+
+
 FAILURES = {
+    "two spellings": ('register_target("x", target = "y", callable = f)', "register_target() gets target twice", ""),
+    "two names": ('register_target(name = "x", target = "y", callable = f)', "register_target() gets target twice", "name is another name for it."),
+    "misspelt argument": ('register_target("x", fnn = f)', "register_target() has no parameter fnn", ""),
     "unknown": ('resolve_target("distt")', "there is no target distt", "Did you mean dist?"),
     "unknown dependency": ('register_target("x", f, depends = ["y"])\nresolve_target("x")', "there is no target y", "Registered: dist, x."),
     "cycle": (

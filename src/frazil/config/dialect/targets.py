@@ -6,19 +6,36 @@ Nothing here knows what targets return.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from frazil.config.starlark.errors import Fault, suggestion
 from frazil.config.starlark.interpreter import builtin
+from frazil.config.starlark.signature import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
 
     from frazil.config.starlark.errors import Span
     from frazil.config.starlark.values import Builtin, Value
 
     Function = Any
+
+
+_OTHER_NAMES: Final = {"name": "target", "fn": "callable"}
+"""What PyOxidizer's documentation calls parameters whose names are others in its code; configurations use both."""
+
+
+class _EitherNames(Signature):
+    """The signature of ``register_target``."""
+
+    __slots__ = ()
+
+    def bind(self, name: str, arguments: Sequence[Value], named: Mapping[str, Value]) -> tuple[list[Any], dict[str, Any]]:
+        renamed = {_OTHER_NAMES.get(key, key): value for key, value in named.items()}
+        if len(renamed) < len(named):
+            twice = next(key for key in _OTHER_NAMES if key in named and _OTHER_NAMES[key] in named)
+            raise Fault(f"{name}() gets {_OTHER_NAMES[twice]} twice", f"{twice} is another name for it.")
+        return Signature.bind(self, name, arguments, renamed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +119,11 @@ class Targets:
 
     def functions(self) -> dict[str, Builtin]:
         """What programs call."""
+        register = builtin(self.register, "register_target")
+        own = register.signature
+        register.signature = _EitherNames(own.parameters, own.rest, own.named_rest)
         return {
-            "register_target": builtin(self.register, "register_target"),
+            "register_target": register,
             "resolve_target": builtin(self.resolve, "resolve_target"),
             "resolve_targets": builtin(self.resolve_wanted, "resolve_targets"),
         }

@@ -50,12 +50,7 @@ def manifest_plan(
         raise UsageError("the manifest was read for MicroPython", where="--manifest")
     draft = Draft(options, distribution, cache)
     draft.resources += manifest_resources(evaluation.modules, distribution, draft.prefix)
-    draft.warnings += evaluation.warnings
-    draft.warnings += [
-        f"{one.place}: {one.path} is left out: modules in C are for the firmware's own build"
-        for one in evaluation.modules
-        if one.kind is Kind.C_MODULE
-    ]
+    draft.warnings += warnings_of(evaluation)
     _require_entry(module, evaluation)
     draft.add_third_party(_wanted(draft, evaluation.modules), (), "--manifest")
     if function is not None:
@@ -63,6 +58,18 @@ def manifest_plan(
     name = options.name or module.partition(".")[0]
     kind = EntryKind.MODULE if function is None else EntryKind.FUNCTION
     return draft.plan(name, (EntryPoint(name, kind, entry),))
+
+
+def warnings_of(evaluation: Evaluation) -> list[str]:
+    """What the author should know: the manifests' own warnings, and what CPython has no use for."""
+    return [
+        *evaluation.warnings,
+        *(
+            f"{one.place}: {one.path} is left out: modules in C are for the firmware's own build"
+            for one in evaluation.modules
+            if one.kind is Kind.C_MODULE
+        ),
+    ]
 
 
 def manifest_resources(modules: Iterable[FrozenModule], distribution: PythonDistribution, prefix: str) -> list[Resource]:
