@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 import signed_sets
 from frazil.pmm.publishing import Online, publish
@@ -17,6 +17,7 @@ from signed_sets import APPLICATION, EXPIRES, Publisher, Settings, key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from support import Build
 
@@ -87,13 +88,16 @@ class Place:
         return done.stdout.split()[0]
 
 
-def make_place(build: Build, target: Path, directory: Path, environment: Mapping[str, str]) -> Place:
-    """The executable, built once in a run, in a new directory."""
-    source = Path(tempfile.mkdtemp(dir=directory.parent))
-    (source / "main.py").write_text(SOURCE)
-    # The documents of the publisher are always the same: so is the executable.
-    (source / "root.json").write_bytes(Publisher().root())
+def make_place(build: Build, target: Path, shared: Path, directory: Path, environment: Mapping[str, str], *more: str) -> Place:
+    """The executable, built once in a run, in a new directory; ``more`` are options of the build."""
+    source = shared / "pmm-trust"
+    with FileLock(f"{source}.lock"):
+        source.mkdir(exist_ok=True)
+        (source / "main.py").write_text(SOURCE)
+        # The publisher's keys and documents are always the same: so is the executable.
+        (source / "root.json").write_bytes(Publisher().root())
     options = ["--name", APPLICATION, "--pmm", "dir:{exe_dir}/modules", "--pmm-root", str(source / "root.json"), "--pmm-update"]
+    options += more
     executable = build(source / "main.py", target, *options)
     command = [sys.executable, "-m", "frazil", "pmm", "compile", "-", "--name", "x", "--python", str(target)]
 

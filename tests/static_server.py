@@ -31,14 +31,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.served.asked.append(self.path)
-        if self.served.endless and self.path.endswith(self.served.endless):
-            self.send_response(200)
-            self.end_headers()
-            with suppress(ConnectionError):
+        with suppress(ConnectionError):  # clients are killed
+            if self.served.endless and self.path.endswith(self.served.endless):
+                self.send_response(200)
+                self.end_headers()
                 while True:
                     self.wfile.write(b" " * 100_000)
-            return
-        super().do_GET()
+            super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Be quiet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,23 @@ def test_published_and_updated(frazil: Frazil, release: Path, tmp_path: Path) ->
         assert frazil(update) == f"dir:{tmp_path}/installed: version 2 is there already\n"
     assert "cannot be fetched" in complaint(frazil, update)
     assert "version 2" in frazil("verify installed --root root.json")
+
+
+def test_installed_into_a_database(frazil: Frazil, release: Path, tmp_path: Path) -> None:
+    where = f"sqlite:{tmp_path}/modules.db"
+    assert frazil(f"install release --to {where} --root root.json") == f"{where}: version 1; new: pkg, telemetry\n"
+    changed(frazil, release)
+    assert frazil(f"install release --to {where} --root root.json") == f"{where}: version 2; new: telemetry\n"
+    assert "version 2" in frazil(f"verify {where} --root root.json")
+    assert frazil(f"list {where}").splitlines()[-1].startswith("before it: version 1 for orbit")
+
+
+def test_a_storage_that_cannot_be_written(frazil: Frazil, release: Path, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "modules"), "zip", release)
+    said = frazil(f"verify zip:{tmp_path}/modules.zip --root root.json")
+    assert said.startswith(f"zip:{tmp_path}/modules.zip: version 1 for orbit")
+    message = complaint(frazil, f"install release --to zip:{tmp_path}/modules.zip --root root.json")
+    assert "cannot be written" in message
 
 
 def test_a_key_is_private(keys: None, tmp_path: Path) -> None:

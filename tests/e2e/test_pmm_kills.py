@@ -27,8 +27,8 @@ NEVER = 65_535
 
 
 @pytest.fixture
-def place(build: Build, target: Path, tmp_path: Path, build_environment: dict[str, str]) -> Place:
-    found = make_place(build, target, tmp_path / "place", build_environment)
+def place(build: Build, target: Path, shared_directory: Path, tmp_path: Path, build_environment: dict[str, str]) -> Place:
+    found = make_place(build, target, shared_directory, tmp_path / "place", build_environment)
     found.install(1)
     assert found.version() == "1"
     return found

@@ -57,6 +57,16 @@ def test_no_index(trusted: Settings) -> None:
     )
 
 
+def test_an_empty_storage_is_good_until_something_was_in_it(trusted: Settings) -> None:
+    storage = Memory()
+    assert trust.open_index(storage, trusted) == {}
+    assert not trust.confirm()
+    storage.content["@index"] = PUBLISHER.index(1, {"telemetry": OLD})
+    assert trust.open_index(storage, trusted)
+    storage.content.clear()
+    assert "there is no index" in refused(failures.MalformedError, storage, trusted)
+
+
 def test_unsigned(trusted: Settings) -> None:
     index = documents.join((), documents.encode(PUBLISHER.body(1, {"telemetry": OLD})))
     assert "this is unsigned" in refused(failures.SignatureError, PUBLISHER.flat(index, {}), trusted)
