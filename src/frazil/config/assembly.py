@@ -227,7 +227,7 @@ class Draft:
         return replace(done, modules=tuple(placed))
 
     def _check_entry(self, entry: EntryPoint, collection: Collection) -> None:
-        if entry.kind is EntryKind.SCRIPT:
+        if entry.kind in {EntryKind.SCRIPT, EntryKind.COMMAND}:
             present = entry.target in collection
         else:
             module = entry.target.partition(":")[0]

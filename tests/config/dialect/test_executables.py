@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from frazil.config.starlark.errors import StarlarkError
+from frazil.errors import SourceError
 from frazil.plan import EntryKind, LinkMode, StandardLibrary
 from frazil.resources.kinds import SourceModule
 from frazil.resources.location import IN_MEMORY, Location
@@ -251,3 +254,50 @@ def test_failure(evaluate: Evaluate, name: str) -> None:
         evaluate(callback + make_exe(body, before), PACKAGE)
     assert problem in caught.value.problem
     assert caught.value.span.line > 1
+
+
+def test_a_failing_installer_is_shown(evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text('#!/bin/sh\necho "no version of $VARIABLE $PWD" >&2\nexit 1\n')
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
+    with pytest.raises(StarlarkError) as caught:
+        evaluate(make_exe('exe.pip_install(["nothing"], extra_envs={"VARIABLE": "nothing"})'))
+    assert "the requirements cannot be installed: uv ended with 1" in caught.value.problem
+    assert f"no version of nothing {tmp_path}" in caught.value.details
+
+
+def test_frazils_own_settings(evaluate: Evaluate) -> None:
+    body = """
+    exe.link = "shared"
+    exe.memfs_limit = "64M"
+    exe.standard_library = "all"
+    exe.exclude = ["json.tool"]
+    exe.pmm_search = ["dir:{exe_dir}/modules"]
+    exe.pmm_unsigned = True
+    """
+    plan = evaluate(make_exe(body)).plan()
+    assert (plan.link, plan.memfs_limit, plan.stdlib) == (LinkMode.SHARED, 64 << 20, StandardLibrary.ALL)
+    assert plan.exclude == ("json.tool",)
+    assert plan.pmm is not None
+    assert plan.pmm.storages == ("dir:{exe_dir}/modules",)
+
+
+def test_settings_that_contradict_are_told_at_the_executable(evaluate: Evaluate) -> None:
+    found = evaluate(make_exe('exe.pmm_search = ["dir:{exe_dir}/modules"]'))
+    with pytest.raises(SourceError) as caught:
+        found.plan()
+    assert "needs signatures" in caught.value.problem
+    assert str(caught.value.where).endswith("frazil.bzl:8:11")
+
+
+def test_manifests_of_micropython(evaluate: Evaluate) -> None:
+    body = 'exe.add_python_resources(exe.read_manifest("m/manifest.py", variables={"SUB": CWD + "/m/sub"}))'
+    files: dict[str, str | bytes] = {
+        "m/manifest.py": 'module("a.py")\nmodule("b.py", base_path="$(SUB)")\n',
+        "m/a.py": "",
+        "m/sub/b.py": "",
+    }
+    plan = evaluate(make_exe(body), files).plan()
+    assert {"app/a.py", "app/b.py"} <= {one.path for one in plan.collection}

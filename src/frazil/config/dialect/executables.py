@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from frazil.config import api
 from frazil.config.assembly import check_name
 from frazil.config.dialect import older
 from frazil.config.dialect.building import Built
@@ -17,7 +18,7 @@ from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.host import Attribute, HostObject, method
 from frazil.config.starlark.text import quoted
 from frazil.config.starlark.values import StarlarkList
-from frazil.errors import UsageError
+from frazil.errors import SourceError, UsageError
 from frazil.plan import APPLICATION_DIRECTORY
 from frazil.resources.kinds import APPLICATION, SourceModule
 
@@ -45,7 +46,20 @@ def _load_mode(text: str) -> str:
     return text
 
 
-class PythonExecutable(HostObject, starlark_type="PythonExecutable", starlark_methods=older.adders()):
+def _settings() -> dict[str, Attribute]:
+    """Attributes that PyOxidizer has not: what any front-end can say about a plan."""
+    made = {one.name: Attribute(one.kind, one.default, choices=one.choices) for one in api.SETTINGS}
+    for name, (kind, default, choices) in api.PMM.items():
+        made[api.pmm_name(name)] = Attribute(kind, default, choices=choices)
+    return made
+
+
+class PythonExecutable(
+    HostObject,
+    starlark_type="PythonExecutable",
+    starlark_methods=older.adders(),
+    starlark_attributes=_settings(),
+):
     """An executable: a distribution, resources, and what runs."""
 
     licenses_filename = Attribute("str | None", "COPYING.txt")
@@ -53,7 +67,6 @@ class PythonExecutable(HostObject, starlark_type="PythonExecutable", starlark_me
     tcl_files_path = Attribute("str | None")
     windows_runtime_dlls_mode = Attribute("str", "when-present", choices=_DLL_MODES)
     windows_subsystem = Attribute("str", "console")
-    standard_library = Attribute("str", "used", choices=("used", "all"))
 
     def __init__(  # noqa: PLR0917 - the parts that it is made of
         self,
@@ -67,9 +80,10 @@ class PythonExecutable(HostObject, starlark_type="PythonExecutable", starlark_me
         _check(name)
         config.start()  # a contradiction is told here, where it has a place
         self._session = session
+        self._site = session.site()
         self.name = name
         self.distribution = distribution
-        self.link = link
+        vars(self)["link"] = link.value
         self.policy = policy
         self.config = config
         self.sources = Sources(session, distribution)
@@ -224,10 +238,29 @@ class PythonExecutable(HostObject, starlark_type="PythonExecutable", starlark_me
         del args, named
         raise _foreign("to_wix_msi_builder")
 
+    def settings(self) -> dict[str, Any]:
+        """What the program has set of the settings of all front-ends."""
+        names = [*(one.name for one in api.SETTINGS), *map(api.pmm_name, api.PMM)]
+        return {name: vars(self)[name] for name in names if name in vars(self)}
+
+    @method
+    def add_archive(self, path: str) -> None:
+        """Use an archive; the first one that has something wins."""
+        vars(self)["archives"] = [*vars(self).get("archives", []), str(self._session.absolute(path))]
+
+    @method
+    def read_manifest(self, path: str, variables: dict[str, str] | None = None) -> list[PythonResource]:
+        """The modules that a MicroPython manifest lists."""
+        return self._made([(APPLICATION_DIRECTORY, self.sources.manifest(self._session.absolute(path), variables or {}))])
+
     def plan(self) -> Plan:
         """The executable, described. Raises FrazilError."""
         if self._plan is None:
-            self._plan = Planner(self, self._rules).plan()
+            try:
+                self._plan = Planner(self, self._rules, self._session).plan()
+            except UsageError as error:  # not the command line's fault, but that of the place where the executable is made
+                problem = error.problem if error.where is None else f"{error.where}: {error.problem}"
+                raise SourceError(problem, where=self._site, remedy=error.remedy, details=error.details) from error
         return self._plan
 
     def inputs(self) -> Sequence[object] | None:

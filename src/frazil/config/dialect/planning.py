@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from frazil.config.api import applied
+from frazil.config.assembly import Draft
 from frazil.config.dialect.policies import COPYLEFT, WITH_LIBRARIES
 from frazil.config.dialect.standard_library import StandardLibrary
-from frazil.plan import EntryKind, EntryPoint, Plan
+from frazil.config.options import SourceOptions
+from frazil.plan import EntryKind, EntryPoint
 from frazil.plan import StandardLibrary as Amount
-from frazil.resources.collection import Collection
 from frazil.resources.kinds import APPLICATION, SourceModule
 from frazil.resources.location import IN_MEMORY, Location, Locations, parse_location
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from frazil.config.dialect.interpreter_config import Start
     from frazil.config.dialect.policies import PythonPackagingPolicy
     from frazil.config.dialect.resource_types import PythonResource
+    from frazil.config.dialect.session import Session
     from frazil.distribution import PythonDistribution as Distribution
+    from frazil.plan import InterpreterConfig, Plan
     from frazil.resources.kinds import Resource
 
 
@@ -65,36 +69,44 @@ class Planner:
 
     executable: PythonExecutable
     rules: StandardLibraryRules
+    session: Session
 
     def plan(self) -> Plan:
         """The plan. Raises FrazilError, Fault."""
         executable = self.executable
-        policy, distribution = executable.policy, executable.distribution
+        distribution = executable.distribution
         interpreter = executable.config.record()
         finished = [one.finished(interpreter.optimize) for one in executable.resources.values()]
         started = executable.config.start()
         locations = self._locations()
         entry, scripts = self._entry(started, finished, locations)
-        include = () if started.module is None else (started.module,)
-        if policy.include_test and StandardLibrary(distribution).has_tests():
-            include = (*include, "test.*")
-        whole = executable.standard_library == "all" or self.rules.whole or started.interactive
-        return Plan(
-            name=executable.name,
-            distribution=distribution,
-            collection=Collection([*finished, *scripts]),
-            entries=(entry,),
-            link=executable.link,
-            stdlib=Amount.ALL if whole else Amount.USED,
-            include=include,
+        draft = Draft(self._options(started, interpreter), distribution, self.session.cache)
+        draft.resources += [*finished, *scripts]
+        draft.warnings += executable.sources.warnings
+        draft.extra_paths += executable.sources.extra_paths
+        if draft.options.requirements:
+            draft.add_third_party({}, (), self.session.path)
+        plan = draft.plan(executable.name, (entry,))
+        return replace(plan, locations=locations, outside_paths=executable.config.search_paths())
+
+    def _options(self, started: Start, interpreter: InterpreterConfig) -> SourceOptions:
+        """What the plan is told beside its resources."""
+        executable = self.executable
+        policy = executable.policy
+        include = [] if started.module is None else [started.module]
+        if policy.include_test and StandardLibrary(executable.distribution).has_tests():
+            include.append("test.*")
+        whole = self.rules.whole or started.interactive
+        options = SourceOptions(
+            source="",
+            include=tuple(include),
             exclude=tuple(sorted(self.rules.exclude)),
+            stdlib=Amount.ALL if whole else Amount.USED,
             with_source=policy.include_distribution_sources,
             interpreter=interpreter,
-            extra_paths=tuple(executable.sources.extra_paths),
-            outside_paths=executable.config.search_paths(),
-            locations=locations,
-            warnings=tuple(dict.fromkeys(executable.sources.warnings)),
+            directory=self.session.directory,
         )
+        return applied(options, executable.settings(), self.session.path)
 
     def _locations(self) -> Locations:
         """Where everything stands; what starts the program is in memory."""

@@ -93,9 +93,16 @@ class HostObject(Hosted):
     starlark_members: ClassVar[Mapping[str, Attribute | Builtin]] = {}
 
     def __init_subclass__(
-        cls, starlark_type: str | None = None, starlark_methods: Mapping[str, Callable[..., Any]] | None = None, **keywords: Any
+        cls,
+        starlark_type: str | None = None,
+        starlark_methods: Mapping[str, Callable[..., Any]] | None = None,
+        starlark_attributes: Mapping[str, Attribute] | None = None,
+        **keywords: Any,
     ) -> None:
-        """Collect the members of a class: those in its body, and ``starlark_methods``, functions that were made elsewhere."""
+        """Collect the members of a class: those in its body, and functions and attributes that were made elsewhere."""
+        for name, attribute in (starlark_attributes or {}).items():
+            attribute.name = name
+            setattr(cls, name, attribute)
         super().__init_subclass__(**keywords)
         if starlark_type is not None:
             cls.starlark_type = starlark_type
