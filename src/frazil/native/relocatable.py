@@ -1,8 +1,8 @@
 """One relocatable object of a native module, which shows the linker nothing but the module's init function.
 
 A shared object that CPython loads keeps its symbols to itself (``RTLD_LOCAL``). The same is reached for modules that share a
-program in three steps: the module's objects are joined (``ld -r``); COMDAT groups, by which the linker would take one module's
-inline functions for another's, are dissolved; all symbols but the init function are made local, and that one gets a name that
+program in three steps: the module's objects are joined (``ld -r``); COMDAT groups and unique symbols, by which the linker would
+take one module's inline functions and variables for another's, are dissolved; all symbols but the init function are made local, and that one gets a name that
 is made of the module's whole dotted name, so that ``a._speedups`` and ``b._speedups`` stand side by side.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.cache import digest, file_digest
 from frazil.errors import HostError
+from frazil.native.symbols import without_unique
 from frazil.toolchain import run_tool
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from frazil.native.record import NativeModule
     from frazil.toolchain import Compiler
 
-_LAYOUT: Final = "1"
+_LAYOUT: Final = "2"
 _JOIN: Final = ("-r", "-nostdlib", "-Wl,--force-group-allocation", "-Wl,--build-id=none")
 
 
@@ -62,6 +63,7 @@ def relocatable(module: NativeModule, private: Sequence[Path], compiler: Compile
         ]
         group = ["-Wl,--start-group", *archives, "-Wl,--end-group"] if archives else []
         compiler.link([*_JOIN, *objects, *group], joined)
+        joined.write_bytes(without_unique(joined.read_bytes(), module.name))
         renamed = ["--redefine-sym", f"{module.init_symbol}={symbol}"]
         problem = f"the symbols of {module.name} cannot be made its own"
         made = place / "module.o"

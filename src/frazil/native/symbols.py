@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENTRY: Final = struct.Struct("<IBBHQQ")  # Elf64_Sym
+_INFO: Final = 4
+"""Where the binding and type of a symbol stand in its entry."""
 _GLOBAL: Final = 1
 _WEAK: Final = 2
 _UNIQUE: Final = 10  # STB_GNU_UNIQUE
@@ -103,6 +105,26 @@ def _decode(entries: bytes, strings: bytes, *, only_lto: bool) -> Symbols:
         elif binding == _GLOBAL:
             wanted.add(text)
     return Symbols(frozenset(strong), frozenset(weak), frozenset(wanted), only_lto)
+
+
+def without_unique(data: bytes, where: object) -> bytes:
+    """The object with its unique symbols (``STB_GNU_UNIQUE``) as ordinary global ones, which can be made local."""
+    from elftools.common.exceptions import ELFError  # noqa: PLC0415 - as in _read
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - likewise
+
+    made = bytearray(data)
+    try:
+        section = ELFFile(io.BytesIO(data)).get_section_by_name(".symtab")
+        if section is None:
+            return data
+        start = section["sh_offset"]
+        for at in range(start, start + section["sh_size"], _ENTRY.size):
+            info = made[at + _INFO]
+            if info >> 4 == _UNIQUE:
+                made[at + _INFO] = _GLOBAL << 4 | info & 0xF
+    except (ELFError, IndexError) as error:
+        raise SourceError(f"its symbols cannot be read: {error}", where=where, remedy="Build it again.") from error
+    return bytes(made)
 
 
 def static_library(path: Path) -> StaticLibrary:
