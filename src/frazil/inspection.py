@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import icecube
 from frazil.errors import SourceError
@@ -18,10 +18,12 @@ from frazil.resources.kinds import APPLICATION, RUNTIME, STANDARD_LIBRARY, SYSTE
 from icecube import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 _CACHED: Final = re.compile(r"(?:(.*)/)?__pycache__/([^/]+?)\.[^./]+(?:\.opt-[12])?\.pyc")
+_ORIGIN: Final = "$ORIGIN/"
 _DIST_INFO: Final = re.compile(r"(.*)-[^-]+\.dist-info")
 
 
@@ -46,6 +48,8 @@ class ModuleFile:
     owner: str
     extension: bool
     has_source: bool
+    how: Literal["", "static", "memory", "file"] = ""
+    """How an extension module comes in: linked into the program, loaded from memory, or from a file beside the executable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +201,14 @@ def _inspect(path: Path, image: icecube.Image) -> Inspection:
     if size > image.header.image_size:
         sizes["<launcher>"] = size - image.header.image_size
     modules = []
+    static = frozenset(settings.get("static", "").split(":"))
     for record in image.modules():
         file = image.node(record.file_node).path
         extension = bool(record.flags & layout.MODULE_EXTENSION)
         owner = owner_of(file, recorded, library)
-        modules.append(ModuleFile(record.name, file, owner, extension, file.endswith(".py")))
+        how: Literal["", "static", "memory"] = "" if not extension else "static" if record.name in static else "memory"
+        modules.append(ModuleFile(record.name, file, owner, extension, file.endswith(".py"), how))
+    modules += _beside(path, settings, {one.name for one in modules})
     return Inspection(
         path=path,
         size=size,
@@ -212,6 +219,30 @@ def _inspect(path: Path, image: icecube.Image) -> Inspection:
         modules=tuple(modules),
         sizes=dict(sorted(sizes.items(), key=lambda part: (-part[1], part[0]))),
     )
+
+
+def _beside(path: Path, settings: Mapping[str, str], known: AbstractSet[str]) -> Iterator[ModuleFile]:
+    """The extension modules that stand as files beside the executable, where ``sys.path`` leads."""
+    seen = set(known)
+    # A directory inside another one comes first: there a module has its shorter name.
+    places = sorted({one for one in settings.get("path", "").split(":") if one.startswith(_ORIGIN)}, key=len, reverse=True)
+    for place in places:
+        root = path.resolve().parent / place[len(_ORIGIN) :]
+        for file in sorted(root.rglob("*.so")):
+            relative = file.relative_to(root)
+            name = ".".join((*relative.parts[:-1], relative.name.partition(".")[0])).removesuffix(".__init__")
+            where = f"{place}/{relative.as_posix()}"
+            if all(map(str.isidentifier, name.split("."))) and name not in seen and _is_extension(file, name):
+                seen.add(name)
+                yield ModuleFile(name, where, APPLICATION, extension=True, has_source=False, how="file")
+
+
+def _is_extension(file: Path, name: str) -> bool:
+    """Whether a shared object has the function that makes a module of that name."""
+    try:
+        return f"PyInit_{name.rpartition('.')[2]}".encode() in file.read_bytes()
+    except OSError:
+        return False
 
 
 def verify(path: Path, image: icecube.Image) -> None:

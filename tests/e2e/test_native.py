@@ -49,6 +49,10 @@ def test_modules_are_the_same_to_the_program(how: str, target: Path, build: Buil
         pytest.skip("this Python has no static library")
     done = run_in_root(build(PROJECT / "run.py", target, "--native", how))
     assert done.stdout == _expected(target), done.stderr
+    command = [sys.executable, "-m", "frazil", "inspect", str(build(PROJECT / "run.py", target, "--native", how)), "--json"]
+    modules = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["modules"]
+    ways = {one["name"]: one["how"] for one in modules}
+    assert (ways["shop._fast"], ways["other._map"], ways["shop"]) == (how, how, "")
     loader = "StaticLoader" if how == "static" else "ExtensionFileLoader"
     assert done.stderr == f"{[loader, loader]}\n"
 

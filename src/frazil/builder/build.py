@@ -65,7 +65,7 @@ def build(plan: Plan, host: Host) -> Result:
     former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):
-        linked = link_modules(plan, host.cache)
+        linked = link_modules(plan, host.cache, elsewhere=host.form is not Form.EXECUTABLE)
         launcher = linked.launcher
     with Compiler(plan.distribution, plan.interpreter.optimize, host.cache) as compiler:
         with clock.step("modules"):

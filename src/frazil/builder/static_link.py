@@ -74,14 +74,14 @@ class LinkedModules:
         return tuple(one.name for one in self.outcomes if one.how == "static")
 
 
-def link_modules(plan: Plan, cache: ContentCache) -> LinkedModules:
-    """The launcher of a plan with as many of its native modules as can go in.
+def link_modules(plan: Plan, cache: ContentCache, *, elsewhere: bool = False) -> LinkedModules:
+    """The launcher of a plan with as many of its native modules as can go in; none where the image is linked ``elsewhere``.
 
     Raises DistributionError or HostError; SourceError when a module must go in (``NativeLink.STATIC``) and cannot.
     """
     if not plan.static_modules:
         return LinkedModules(make_launcher(plan.distribution, plan.link, cache))
-    work = _Work(plan, cache, find_compiler(cache))
+    work = _Work(plan, cache, find_compiler(cache), elsewhere=elsewhere)
     launcher = work.link()
     refused = work.reasons
     if plan.native_link is NativeLink.STATIC and refused:
@@ -108,6 +108,7 @@ class _Work:
     plan: Plan
     cache: ContentCache
     compiler: Compiler
+    elsewhere: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
     """Why a module is not linked into the program, by its name."""
     objects: dict[str, Path] = field(default_factory=dict)
@@ -118,12 +119,16 @@ class _Work:
     def link(self) -> Launcher:
         """The launcher; ``reasons`` then say what is not in it."""
         plan = self.plan
+        if self.elsewhere:
+            return self._without("the image is written without a program to link it into")
         if plan.native_link is NativeLink.MEMORY:
             return self._without("--native memory asks for it")
         if plan.link is LinkMode.SHARED:
             return self._without("libpython is a shared library here, which static modules cannot be linked with")
-        if self.compiler.zig:
-            return self._without("the compiler, zig, has no tools to join objects with")
+        return self._without("the compiler, zig, has no tools to join objects with") if self.compiler.zig else self._static()
+
+    def _static(self) -> Launcher:
+        plan = self.plan
         try:
             plain = make_launcher(plan.distribution, LinkMode.STATIC, self.cache, compiler=self.compiler)
         except DistributionError as error:

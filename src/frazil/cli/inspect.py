@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BIGGEST: Final = 10
 """So many of the largest files are listed."""
 
+_WAYS: Final = {"static": "static", "memory": "from memory", "file": "from files beside the executable"}
+
 EPILOG: Final = """\b
 Examples:
   frazil inspect dist/hello
@@ -58,6 +60,9 @@ def _head(found: Inspection, *, verified: bool) -> None:
     rows.append(
         ("modules", f"{len(found.modules)}: {sources} with source, {sourceless} bytecode only, {extensions} extension modules")
     )
+    ways: Counter[str] = Counter(module.how for module in found.modules if module.extension)
+    if ways:
+        rows.append(("extensions", ", ".join(f"{ways[how]} {text}" for how, text in _WAYS.items() if ways[how])))
     kinds = Counter(file.kind for file in found.files)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
     rows.append(("files", f"{len(found.files)}: {counts}" if counts else "0"))
@@ -119,4 +124,4 @@ def command(file: Path, *, verify_wanted: bool, files_wanted: bool, modules_want
         ]
         screen.table(rows, right=frozenset({0}), indent="")
     if modules_wanted:
-        screen.table([(one.name, screen.owner_text(one.owner), one.file) for one in found.modules], indent="")
+        screen.table([(one.name, screen.owner_text(one.owner), one.how, one.file) for one in found.modules], indent="")
