@@ -85,14 +85,12 @@ def test_each_module_has_its_own_reason(workshop: Workshop) -> None:
     nowhere = workshop.module("pkg.nowhere", "absent(); gone();", "void absent(void); void gone(void);")
     own = workshop.module("pkg.own", "Dl_info i; dladdr(definition.m_name, &i);", "#define __USE_GNU\n#include <dlfcn.h>")
     shared = workshop.module("pkg.shared", libraries=("dynamic",))
-    missing = workshop.module("pkg.missing", libraries=("never-heard-of",))
     wrong = replace(workshop.module("pkg.wrong"), init_symbol="PyInit_right")
     part = workshop.object("part", "int part;")
     workshop.compiler.link(["-shared", "-nostdlib", str(part.path)], workshop.place / "libdynamic.so")
-    linked = workshop.link(fits, nowhere, own, shared, missing, wrong)
+    linked = workshop.link(fits, nowhere, own, shared, wrong)
     assert reasons(linked) == {
         "pkg.fits": "",
-        "pkg.missing": "libnever-heard-of is there neither as a static library nor as a shared one",
         "pkg.nowhere": "absent and 1 more are defined nowhere",
         "pkg.own": "it looks for its own file (dladdr)",
         "pkg.shared": f"libdynamic is there only as a shared library ({workshop.place}/libdynamic.so)",
@@ -101,6 +99,13 @@ def test_each_module_has_its_own_reason(workshop: Workshop) -> None:
     assert linked.static == ("pkg.fits",)
     assert [one.name for one in linked.packed] == sorted(reasons(linked))
     assert {one.path for one in linked.packed} >= {f"app/pkg/fits.{workshop.distribution.soabi}.so"}
+
+
+def test_a_library_that_is_nowhere_is_an_error(workshop: Workshop) -> None:
+    with pytest.raises(SourceError) as caught:
+        workshop.link(workshop.module("pkg.m", libraries=("never-heard-of",)))
+    assert caught.value.problem == "pkg.m can be linked neither into the program nor as a shared object"
+    assert "libnever-heard-of is there neither as a static library nor as a shared one" in caught.value.details
 
 
 def test_a_library_that_two_use_is_linked_once(workshop: Workshop) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from frazil.builder.host import NativeOutcome
 from frazil.builder.launcher import StaticModules, make_launcher
 from frazil.cache import digest, file_digest
-from frazil.errors import DistributionError, FrazilError, SourceError
+from frazil.errors import DistributionError, FrazilError, HostError, SourceError
 from frazil.native.relocatable import relocatable, unique_symbol
 from frazil.native.shared import module_place, shared_object, stub
 from frazil.native.symbols import exported_symbols, object_symbols, pulled, static_library
@@ -97,10 +97,20 @@ def link_modules(plan: Plan, cache: ContentCache, *, elsewhere: bool = False) ->
             read.append(replace(place, content=work.objects[module.name]))
             packed.append(replace(place, content=stub(module, work.compiler, cache)))
         else:
-            whole = place if place.content else replace(place, content=shared_object(module, work.compiler, cache))
+            whole = place if place.content else replace(place, content=_shared(module, reason, work.compiler, cache))
             read.append(whole)
             packed.append(whole)
     return LinkedModules(launcher, tuple(outcomes), tuple(read), tuple(packed))
+
+
+def _shared(module: NativeModule, reason: str, compiler: Compiler, cache: ContentCache) -> Path:
+    try:
+        return shared_object(module, compiler, cache)
+    except HostError as error:
+        problem = f"{module.name} can be linked neither into the program nor as a shared object"
+        details = f"  {reason}\n{error.details}"
+        remedy = "Install the libraries that it names, or say with library-dirs where they are."
+        raise SourceError(problem, where=compiler.command[0], details=details, remedy=remedy) from error
 
 
 @dataclass(slots=True)

@@ -3,8 +3,8 @@
 A shared object that CPython loads keeps its symbols to itself (``RTLD_LOCAL``). The same is reached for modules that share a
 program in three steps: the module's objects are joined (``ld -r``); COMDAT groups and unique symbols, by which the linker
 would take one module's inline functions and variables for another's, are dissolved; all symbols but the init function are made
-local, and that one gets a name that is made of the module's whole dotted name, so that ``a._speedups`` and ``b._speedups`` stand
-side by side.
+local, and that one gets a name that is made of the module's whole dotted name, so that ``a._speedups`` and ``b._speedups`` can
+stand side by side.
 """
 
 from __future__ import annotations
