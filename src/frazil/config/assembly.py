@@ -14,7 +14,7 @@ from frazil.config.data_files import data_files
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import FromSource, environment, objects_of
 from frazil.config.modules import ModuleSearch, Use, classifier_of
-from frazil.config.native import compile_native
+from frazil.config.native import compile_native, compile_rebuilds
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
@@ -218,13 +218,9 @@ class Draft:
         declared = {one.module for one in self.options.native} | {one.name for one in self.native}
         again = {one.source.module: one for one in rebuilds if one.source.module not in declared}
         again = {name: one for name, one in again.items() if not self.excluded(name)}
-        sources = (*self.options.native, *(one.source for one in again.values()))
-        done = compile_native(sources, self.archives, self.distribution, self.cache)
-        placed = [
-            replace(one, directory=again[one.name].directory, owner=again[one.name].owner) if one.name in again else one
-            for one in done.modules
-        ]
-        return replace(done, modules=tuple(placed))
+        mine = compile_native(self.options.native, self.archives, self.distribution, self.cache)
+        theirs = compile_rebuilds(again.values(), self.archives, self.distribution, self.cache)
+        return replace(theirs, modules=(*mine.modules, *theirs.modules), compiled=mine.compiled + theirs.compiled)
 
     def _check_entry(self, entry: EntryPoint, collection: Collection) -> None:
         if entry.kind in {EntryKind.SCRIPT, EntryKind.COMMAND}:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.native.source import SUFFIXES, NativeSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from frazil.archive.contribution import Rebuild
     from frazil.archive.use import Archives
     from frazil.cache import ContentCache
     from frazil.distribution import PythonDistribution
@@ -107,3 +108,13 @@ def compile_native(
         for one in sources
     )
     return compile_modules(sources, distribution, find_compiler(cache), cache)
+
+
+def compile_rebuilds(
+    rebuilds: Iterable[Rebuild], archives: Archives, distribution: PythonDistribution, cache: ContentCache
+) -> CompiledModules:
+    """Modules of archives whose objects do not fit, compiled again and put where they stood. Raises SourceError, HostError."""
+    places = {one.source.module: one for one in rebuilds}
+    done = compile_native(tuple(one.source for one in places.values()), archives, distribution, cache)
+    modules = (replace(one, directory=places[one.name].directory, owner=places[one.name].owner) for one in done.modules)
+    return replace(done, modules=tuple(modules))

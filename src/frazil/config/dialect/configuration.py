@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frazil.cache import default_cache
-from frazil.config.dialect import distributions, files, manifests, prompts
+from frazil.config.dialect import archives, distributions, files, manifests, prompts
 from frazil.config.dialect.session import Session, Surroundings
 from frazil.config.dialect.targets import Targets
 from frazil.config.dialect.vocabulary import refusals
@@ -123,6 +123,7 @@ def _given(session: Session, variables: Mapping[str, str | None], made: Targets)
         **files.functions(session),
         **prompts.functions(session),
         **manifests.functions(session, variables),
+        **archives.functions(session),
         "BUILD_TARGET_TRIPLE": TRIPLE,
         "CONFIG_PATH": str(session.path),
         "CONTEXT": _Context(),

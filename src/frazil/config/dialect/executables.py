@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.config import api
 from frazil.config.assembly import check_name
 from frazil.config.dialect import older
+from frazil.config.dialect.archives import Archive
 from frazil.config.dialect.building import Built
 from frazil.config.dialect.files import FileManifest
 from frazil.config.dialect.filters import kept, names_in
@@ -244,9 +245,10 @@ class PythonExecutable(
         return {name: vars(self)[name] for name in names if name in vars(self)}
 
     @method
-    def add_archive(self, path: str) -> None:
-        """Use an archive; the first one that has something wins."""
-        vars(self)["archives"] = [*vars(self).get("archives", []), str(self._session.absolute(path))]
+    def add_archive(self, archive: Archive | str) -> None:
+        """Use an archive, or what is at a path; the first one that has something wins."""
+        place = archive.place if isinstance(archive, Archive) else self._session.absolute(archive)
+        vars(self)["archives"] = [*vars(self).get("archives", []), str(place)]
 
     @method
     def read_manifest(self, path: str, variables: dict[str, str] | None = None) -> list[PythonResource]:
