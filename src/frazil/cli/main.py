@@ -25,7 +25,7 @@ VERBS: Final = {
     "build": "Freeze an application into one executable.",
     "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
-    "archive": "Build, merge and check bundles of modules and their objects.",
+    "archive": "Bundle modules and their objects for other builds.",
     "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
     "init": "Write a Starlark configuration to begin with.",
     "targets": "List the targets of a Starlark configuration.",
