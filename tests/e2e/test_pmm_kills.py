@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,6 @@ from static_server import serving
 from support import Build
 
 WRITES = "write,pwrite64,fsync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,symlink,symlinkat,ftruncate,link,linkat"
-
-NEVER = 65_535
-"""The largest number that strace takes."""
 
 
 @pytest.fixture
@@ -58,19 +56,29 @@ class Watch:
         assert self.place.version() == str(found)
 
 
-def traced(words: list[str | Path], place: Place, when: int, trace: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run under strace, which kills at the call number ``when`` of those that write."""
-    strace = ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={WRITES}", "-e", f"inject={WRITES}:signal=KILL:when={when}"]
-    return subprocess.run([*map(str, [*strace, *words])], env=place.environment, capture_output=True, check=False)
+def traced(words: list[str | Path], place: Place, trace: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """Run under strace, which writes down the calls that write."""
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={WRITES}", *options]
+    return subprocess.run([*strace, *map(str, words)], env=place.environment, capture_output=True, check=False)
 
 
-def points(words: list[str | Path], place: Place, wanted: int, trace: Path) -> list[int]:
-    """So many of the calls that write, evenly over all that one run makes."""
-    done = traced(words, place, NEVER, trace)
+def killed(words: list[str | Path], place: Place, trace: Path, call: str, number: int) -> subprocess.CompletedProcess[bytes]:
+    """Run, and kill as it makes a call for the time ``number``."""
+    return traced(words, place, trace, "-e", f"inject={call}:signal=KILL:when={number}")
+
+
+def points(words: list[str | Path], place: Place, wanted: int, trace: Path) -> list[tuple[str, int]]:
+    """So many of the calls that write, evenly over all that one whole run makes: each with how many of its name there were."""
+    done = traced(words, place, trace)
     assert done.returncode == 0, done.stderr
-    count = len(re.findall(rf"^\d+ +(?:{WRITES.replace(',', '|')})\(", trace.read_text(), re.MULTILINE))
-    assert count > 10
-    return [1 + at * count // wanted for at in range(wanted)] if wanted < count else [*range(1, count + 1)]
+    names = re.findall(rf"^\d+ +({WRITES.replace(',', '|')})\(", trace.read_text(), re.MULTILINE)
+    counts: Counter[str] = Counter()
+    found = []
+    for name in names:
+        counts[name] += 1
+        found.append((name, counts[name]))
+    assert len(found) > 10
+    return found if wanted >= len(found) else [found[at * len(found) // wanted] for at in range(wanted)]
 
 
 def test_an_update_is_killed_at_any_time(place: Place, pytestconfig: pytest.Config) -> None:
@@ -86,9 +94,9 @@ def test_an_update_is_killed_at_any_time(place: Place, pytestconfig: pytest.Conf
         begun = time.monotonic()
         watch.after(subprocess.run(update, env=place.environment, check=True, capture_output=True))
         length = time.monotonic() - begun
-        for version in range(3, 3 + kills):
-            place.publish(version)
-            watch.newest = version
+        while watch.killed < kills:
+            watch.newest += 1
+            place.publish(watch.newest)
             with subprocess.Popen(update, env=place.environment, stdout=quiet, stderr=quiet) as process:
                 time.sleep(chosen.uniform(0, length))
                 process.kill()
@@ -109,11 +117,11 @@ def test_an_update_is_killed_at_any_write(place: Place, pytestconfig: pytest.Con
             watch.newest = version
             chosen = points(update, place, kills, place.directory / "trace")
             watch.after(subprocess.CompletedProcess([], 0))
-            for when in chosen[: kills - watch.killed]:
+            for call, number in chosen[: kills - watch.killed]:
                 version += 1
                 place.publish(version)
                 watch.newest = version
-                watch.after(traced(update, place, when, place.directory / "trace"))
+                watch.after(killed(update, place, place.directory / "trace", call, number))
             version += 1
     sys.stdout.write(f"{watch.killed} killed: {watch.kept} kept the old set, {watch.replaced} had the new one\n")
     assert watch.kept
@@ -142,10 +150,10 @@ def test_an_installation_is_killed_at_any_write(place: Place, pytestconfig: pyte
         write(version)
         chosen = points(install, place, kills, place.directory / "trace")
         watch.after(subprocess.CompletedProcess([], 0))
-        for when in chosen[: kills - watch.killed]:
+        for call, number in chosen[: kills - watch.killed]:
             version += 1
             write(version)
-            watch.after(traced(install, place, when, place.directory / "trace"))
+            watch.after(killed(install, place, place.directory / "trace", call, number))
         version += 1
     sys.stdout.write(f"{watch.killed} killed: {watch.kept} kept the old set, {watch.replaced} had the new one\n")
     assert watch.kept
