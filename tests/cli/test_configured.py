@@ -18,6 +18,7 @@ from frazil.config.dialect import configuration
 from frazil.config.dialect.building import Buildable, BuildContext, Built
 from frazil.config.dialect.output import Outcome, Production, State, produce
 from frazil.config.dialect.session import Surroundings
+from frazil.config.starlark.errors import StarlarkError
 from frazil.config.starlark.host import HostObject
 from frazil.errors import FrazilError, HostError, UsageError
 
@@ -175,7 +176,9 @@ def test_a_failure_leaves_the_previous_output(project: Path) -> None:
     failed = frazil(project, "build")
     assert failed.returncode == 1
     assert failed.stderr == (
-        "error: data: two entries of the manifest need this path, one as a file and one as a directory\n"
+        "error: frazil.bzl:21:1: target files cannot be built: data: two entries of the manifest need this path, "
+        "one as a file and one as a directory\n"
+        '    register_target("files", make_files)\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n'
         "Give one of them another path.\n"
     )
     assert tree(into) == before
@@ -283,7 +286,7 @@ def test_what_cannot_tell_its_inputs_is_built_anew(tmp_path: Path) -> None:
 
 
 def test_one_target_fails_and_the_other_is_whole(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="no room"):
+    with pytest.raises(StarlarkError, match="target b cannot be built: no room"):
         produce(ran(tmp_path / "x.bzl", Thing(None), Thing(None, HostError("no room"))), production())
     assert list(tree(tmp_path / "build" / TRIPLE / "debug" / "a")) == ["a"]
     assert not (tmp_path / "build" / TRIPLE / "debug" / "b").exists()

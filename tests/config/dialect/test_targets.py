@@ -134,7 +134,7 @@ FAILURES = {
     "two names": ('register_target(name = "x", target = "y", callable = f)', "register_target() gets target twice", "name is another name for it."),
     "misspelt argument": ('register_target("x", fnn = f)', "register_target() has no parameter fnn", ""),
     "unknown": ('resolve_target("distt")', "there is no target distt", "Did you mean dist?"),
-    "unknown dependency": ('register_target("x", f, depends = ["y"])\nresolve_target("x")', "there is no target y", "Registered: dist, x."),
+    "unknown dependency": ('register_target("x", f, depends = ["y"])\nresolve_target("x")', "there is no target y, which x depends on", "Registered: dist, x."),
     "cycle": (
         'register_target("a", g, depends = ["b"])\nregister_target("b", g, depends = ["a"])\nresolve_target("a")',
         "targets depend on each other: a needs b needs a", ""),

@@ -6,6 +6,7 @@ the digest of all that went in and the identity of every file that came out; as 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,16 +22,17 @@ from frazil.config.dialect.building import Buildable, BuildContext
 from frazil.config.dialect.configuration import TRIPLE
 from frazil.config.starlark.errors import StarlarkError
 from frazil.config.starlark.values import type_name
-from frazil.errors import OutputError
+from frazil.errors import FrazilError, OutputError
 from frazil.identity import file_identity, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from frazil.cache import ContentCache
     from frazil.config.dialect.configuration import Configuration
     from frazil.config.dialect.files import Installation
     from frazil.config.dialect.targets import Target
+    from frazil.config.starlark.errors import Span
     from frazil.plan import Plan
 
 RECORDS: Final = ".frazil"
@@ -78,6 +80,8 @@ class _Job:
     name: str
     directory: Path
     what: Buildable
+    site: Span | None = None
+    """Where the target is registered."""
     value_type: str = ""
     replace: bool = True
     """Whether the output is all that its directory holds."""
@@ -96,7 +100,7 @@ def produce(configuration: Configuration, production: Production) -> list[Outcom
         if value is None:
             _require_installation(configuration, configuration.targets.get(name))
         elif isinstance(value, Buildable):
-            jobs.append(_Job(name, directory, value, type_name(value)))
+            jobs.append(_Job(name, directory, value, configuration.targets.get(name).site, type_name(value)))
         else:
             outcomes.append(Outcome(name, State.NOTHING, directory, value_type=type_name(value)))
     for one in configuration.session.installations:
@@ -124,7 +128,7 @@ def produce_in(configuration: Configuration, directory: Path, production: Produc
         problem = f"target {name} makes no executable to embed; its value is of type {type_name(value)}"
         remedy = "Name another target with --target, or register one with default_build_script=True."
         raise StarlarkError(problem, configuration.targets.get(name).site, remedy=remedy)
-    job = _Job(name, directory, value, type_name(value), replace=False)
+    job = _Job(name, directory, value, configuration.targets.get(name).site, type_name(value), replace=False)
     return _produce(job, _key(job, configuration, production), _base(configuration, production), production)
 
 
@@ -142,13 +146,30 @@ def _require_installation(configuration: Configuration, target: Target) -> None:
 
 def _key(job: _Job, configuration: Configuration, production: Production) -> str | None:
     """The digest of all that goes into an output; None when it cannot be told."""
-    inputs = job.what.inputs()
+    with _located(job):
+        inputs = job.what.inputs()
     if inputs is None:
         return None
     program = [(str(path), path.read_bytes()) for path in configuration.files]
     return identity_of(
         _RECORD_FORMAT, job.name, str(job.directory), production.release, program, configuration.variables, *inputs
     )
+
+
+@contextlib.contextmanager
+def _located(job: _Job) -> Iterator[None]:
+    """Let errors in building what a target returned name the target."""
+    try:
+        yield
+    except StarlarkError:
+        raise
+    except FrazilError as error:
+        if job.site is None:
+            raise
+        problem = error.problem if error.where is None else f"{error.where}: {error.problem}"
+        raise StarlarkError(
+            f"target {job.name} cannot be built: {problem}", job.site, remedy=error.remedy, output=error.details
+        ) from error
 
 
 def _require_free(one: Installation, configuration: Configuration, base: Path) -> None:
@@ -182,22 +203,24 @@ def _record(base: Path, job: _Job) -> Path:
 def _produce(job: _Job, key: str | None, base: Path, production: Production) -> Outcome:
     record = _record(base, job)
     try:
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(record.with_suffix(".lock")):
+        # In the cache, so that a build that fails leaves nothing where the output would be.
+        lock = production.cache.place("output", digest(str(record))).with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
             held = _held(record)
             state = State.UNCHANGED
             if key is None or held.get("key") != key or held["files"] != _listing(job, held["files"]):
                 state = State.BUILT
                 held = {"format": _RECORD_FORMAT, "key": key, **_build(job, record, production)}
+                record.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(record, json.dumps(held).encode())
     except OSError as error:
         problem = f"the output cannot be written: {error.strerror or error}"
         where = error.filename or job.directory
         raise OutputError(problem, where=where, remedy="Free some space, or set another build path.") from error
     run = None if held["run"] is None else job.directory / held["run"]
-    return Outcome(
-        job.name, state, job.directory, run, tuple(job.directory / one for one in held["executables"]), job.value_type
-    )
+    executables = tuple(job.directory / one for one in held["executables"])
+    return Outcome(job.name, state, job.directory, run, executables, job.value_type)
 
 
 def _held(record: Path) -> dict[str, Any]:
@@ -232,8 +255,10 @@ def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
         raise OutputError(
             "the output is a directory, and this is a file", where=into, remedy="Move it, or set another build path."
         )
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".frazil-", dir=into.parent, ignore_cleanup_errors=True) as temporary:
+    with (
+        _directory(into.parent),
+        tempfile.TemporaryDirectory(prefix=".frazil-", dir=into.parent, ignore_cleanup_errors=True) as temporary,
+    ):
         stage = Path(temporary, "output")
         stage.mkdir()
         executables: list[str] = []
@@ -243,7 +268,8 @@ def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
             executables.append(str(path.relative_to(stage)))
 
         context = BuildContext(job.name, stage, production.release, production.cache, production.progress, make)
-        built = job.what.build(context)
+        with _located(job):
+            built = job.what.build(context)
         record.unlink(missing_ok=True)
         inner = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_symlink() or not path.is_dir())
         if job.replace:
@@ -252,6 +278,19 @@ def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
             _merge(stage, into, inner)
     run = None if built.run is None else str(built.run.relative_to(stage))
     return {"run": run if run in inner else None, "executables": executables, "files": _listing(job, inner)}
+
+
+@contextlib.contextmanager
+def _directory(place: Path) -> Iterator[None]:
+    """Make a directory, and take it and those above away again when nothing came into them."""
+    made = [one for one in (place, *place.parents) if not one.exists()]
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the first that holds something
+            for one in made:
+                one.rmdir()
 
 
 def _exchange(stage: Path, into: Path, former: Path) -> None:

@@ -151,7 +151,8 @@ class Targets:
             return self._resolved[target]
         if target not in self._targets:
             known = ", ".join(self._targets) or "none"
-            raise Fault(f"there is no target {target}", suggestion(target, self._targets) or f"Registered: {known}.")
+            needed = f", which {self._resolving[-1]} depends on" if self._resolving else ""
+            raise Fault(f"there is no target {target}{needed}", suggestion(target, self._targets) or f"Registered: {known}.")
         if target in self._resolving:
             cycle = " needs ".join([*self._resolving[self._resolving.index(target) :], target])
             raise Fault(f"targets depend on each other: {cycle}")
