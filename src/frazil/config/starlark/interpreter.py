@@ -68,6 +68,7 @@ class Interpreter:
         self._machine = Machine(limits or Limits(), on_print)
         self._loaded: dict[Path, Module] = {}
         self._loading: list[Path] = []
+        self._known: dict[tuple[str, str], _Checked] = {}
 
     @property
     def site(self) -> Span | None:
@@ -116,6 +117,13 @@ class Interpreter:
             machine.site = site
 
     def _checked(self, source: Source) -> _Checked:
+        """A source that has passed all checks of its own, parsed once. Raises StaticError."""
+        known = self._known.get((source.name, source.text))
+        if known is None:
+            known = self._known[source.name, source.text] = self._parsed(source)
+        return known
+
+    def _parsed(self, source: Source) -> _Checked:
         tree = parser.parse(source)
         diagnostics = syntax.check(tree, source)
         if diagnostics:
