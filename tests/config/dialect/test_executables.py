@@ -290,14 +290,3 @@ def test_settings_that_contradict_are_told_at_the_executable(evaluate: Evaluate)
         found.plan()
     assert "needs signatures" in caught.value.problem
     assert str(caught.value.where).endswith("frazil.bzl:8:11")
-
-
-def test_manifests_of_micropython(evaluate: Evaluate) -> None:
-    body = 'exe.add_python_resources(exe.read_manifest("m/manifest.py", variables={"SUB": CWD + "/m/sub"}))'
-    files: dict[str, str | bytes] = {
-        "m/manifest.py": 'module("a.py")\nmodule("b.py", base_path="$(SUB)")\n',
-        "m/a.py": "",
-        "m/sub/b.py": "",
-    }
-    plan = evaluate(make_exe(body), files).plan()
-    assert {"app/a.py", "app/b.py"} <= {one.path for one in plan.collection}

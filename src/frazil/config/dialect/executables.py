@@ -250,11 +250,6 @@ class PythonExecutable(
         place = archive.place if isinstance(archive, Archive) else self._session.absolute(archive)
         vars(self)["archives"] = [*vars(self).get("archives", []), str(place)]
 
-    @method
-    def read_manifest(self, path: str, variables: dict[str, str] | None = None) -> list[PythonResource]:
-        """The modules that a MicroPython manifest lists."""
-        return self._made([(APPLICATION_DIRECTORY, self.sources.manifest(self._session.absolute(path), variables or {}))])
-
     def plan(self) -> Plan:
         """The executable, described. Raises FrazilError."""
         if self._plan is None:

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from frazil.config import third_party
 from frazil.config.exclusion import Exclusion
 from frazil.config.install import arguments_environment
-from frazil.config.manifest import ManifestOptions, evaluate
-from frazil.config.manifest.application import manifest_resources
 from frazil.config.modules import ModuleSearch
 from frazil.config.parsing import Parser
 from frazil.config.starlark.errors import Fault, suggestion
 from frazil.config.starlark.text import quoted
 from frazil.errors import DependencyError, SourceError
-from frazil.frozen import Platform
 from frazil.plan import APPLICATION_DIRECTORY
 
 if TYPE_CHECKING:
@@ -59,15 +56,6 @@ class Sources:
         self.warnings += [one for one in taken.warnings if one not in self.warnings]
         self.extra_paths += [one for one in taken.extra_paths if one not in self.extra_paths]
         return [(third_party.site_prefix(self._distribution), taken.resources)]
-
-    def manifest(self, place: Path, variables: Mapping[str, str]) -> list[Resource]:
-        """What a MicroPython manifest lists. Raises ManifestError."""
-        if not place.exists():
-            raise SourceError("no such manifest", where=place)
-        asked = ManifestOptions((str(place),), variables, platform=Platform.CPYTHON, directory=self._session.directory)
-        found = evaluate(asked)
-        self.warnings += found.warnings
-        return manifest_resources(found.modules, self._distribution, APPLICATION_DIRECTORY)
 
     def packages(self, root: Path, names: Sequence[str]) -> list[Resource]:
         """Packages and modules directly below ``root``, with all files of the packages. Raises SourceError, Fault."""
