@@ -1,0 +1,134 @@
+"""Measure what storages of modules cost the start: a table for ``bench/README.md``.
+
+``python bench/pmm.py`` prints it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODULES = 100
+RUNS = 60
+PROGRAM = "pass\n"
+# What the check of a signature imports, as the run-time does; the program is told by its argument to do so.
+CRYPTOGRAPHY = (
+    "from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey\nimport cryptography.exceptions\n"
+)
+
+
+class Cases:
+    """The programs, each in a directory of its own."""
+
+    def __init__(self, work: Path, python: Path, environment: Mapping[str, str]) -> None:
+        self.work = work / "pmm"
+        self.work.mkdir()
+        self.python = python
+        self.environment = {**environment, "HOME": str(self.work / "home"), "XDG_DATA_HOME": str(self.work / "data")}
+        self.environment.setdefault("FRAZIL_CACHE_DIR", str(work / "cache"))
+
+    def frazil(self, *words: str | Path) -> None:
+        command = [sys.executable, "-m", "frazil", *map(str, words)]
+        environment = {**self.environment, "HOME": os.environ.get("HOME", "/")}
+        subprocess.run(command, check=True, env=environment, cwd=self.work)
+
+    def program(self, name: str, source: str, *options: str) -> Path:
+        place = self.work / name
+        place.mkdir()
+        (place / "app.py").write_text(source)
+        self.frazil("build", place / "app.py", "-o", place / "app", "-q", f"--python={self.python}", "--name=app", *options)
+        return place / "app"
+
+    def root(self) -> Path:
+        """A root document; who signs indexes is ``key``."""
+        self.frazil("pmm", "keygen", "key", "-q")
+        self.frazil("pmm", "root", "-o", "root.json", "--application=app", "--key=key.pub", "-q")
+        self.frazil("pmm", "sign", "root.json", "--key=key.key", "-q")
+        return self.work / "root.json"
+
+    def modules(self) -> Path:
+        """A signed directory of modules."""
+        source = self.work / "source/many"
+        source.mkdir(parents=True)
+        (source / "__init__.py").touch()
+        for number in range(MODULES - 1):
+            (source / f"module{number:03}.py").write_text(f"NUMBER = {number}\n")
+        made = self.work / "modules"
+        self.frazil("pmm", "compile", source, "-o", made, "-q", f"--python={self.python}")
+        self.frazil("pmm", "index", made, "--application=app", "-q")
+        self.frazil("pmm", "sign", made, "--key=key.key", "-q")
+        return made
+
+
+def times(programs: Mapping[str, Path], environment: Mapping[str, str]) -> dict[str, list[float]]:
+    """Milliseconds of whole processes, taking turns; the first turn, which fills caches, does not count."""
+    found: dict[str, list[float]] = {name: [] for name in programs}
+    for turn in range(RUNS + 1):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            subprocess.run([program], check=True, env=dict(environment), stdin=subprocess.DEVNULL)
+            if turn:
+                found[name].append((time.perf_counter() - start) * 1e3)
+    return found
+
+
+def report(work: Path, python: Path, environment: Mapping[str, str]) -> list[str]:
+    """The section of the page."""
+    cases = Cases(work, python, environment)
+    root = cases.root()
+    made = cases.modules()
+    storage = "dir:{exe_dir}/modules"
+    programs = {
+        "no storage": cases.program("none", PROGRAM),
+        "memfs and functions": cases.program("own", PROGRAM, "--pmm=memfs:/modules", "--pmm=function"),
+        "unsigned directory": cases.program("unsigned", PROGRAM, "--pmm", storage, "--pmm-unsigned"),
+        "no storage, imports cryptography": cases.program("cryptography", CRYPTOGRAPHY, "--with=cryptography>=42"),
+        "signed directory": cases.program("signed", PROGRAM, "--pmm", storage, "--pmm-root", str(root)),
+    }
+    for name in ("unsigned", "signed"):
+        shutil.copytree(made, cases.work / name / "modules")
+    measured = times(programs, cases.environment)
+    best = {name: min(values) for name, values in measured.items()}
+    cost = best["no storage, imports cryptography"] - best["no storage"]
+    own = best["signed directory"] - best["no storage, imports cryptography"]
+    verdict = "reached" if own <= 1 else "**missed**"
+    return [
+        "## Modules from storages",
+        "",
+        f"A program that does nothing, with a storage of {MODULES} modules of which it imports none; best and median of {RUNS} starts,",
+        "taking turns.",
+        "",
+        "| storage | best | median | more than none |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {name} | {best[name]:.2f} ms | {statistics.median(values):.2f} ms | {best[name] - best['no storage']:+.2f} ms |"
+            for name, values in measured.items()
+        ),
+        "",
+        f"Importing cryptography takes {cost:.2f} ms of this, once; the rest of a signed storage {own:+.2f} ms (mark: ≤ 1 ms: {verdict}).",
+        "",
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    python = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(sys.base_prefix) / f"bin/python3.{sys.version_info.minor}"
+    work = Path(tempfile.mkdtemp(prefix="frazil-bench-"))
+    try:
+        print("\n".join(report(work, python, os.environ)))
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
