@@ -5,7 +5,6 @@ Its numbers never get lower. Reading needs no lock, as the file is replaced whol
 
 import os
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from frazil_runtime.pmm import documents
 from frazil_runtime.pmm.digest import sha256
@@ -14,8 +13,11 @@ from frazil_runtime.pmm.failures import CounterError, TrustError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import NamedTuple
 
     from frazil_runtime.pmm.documents import Index
+else:
+    from frazil_runtime.pmm.record import NamedTuple
 
 _LIMIT = 16_000_000
 _FAILED = 64

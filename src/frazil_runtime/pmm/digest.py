@@ -1,8 +1,10 @@
 """SHA-256 as the interpreter itself has it: hashlib would load all of OpenSSL for it."""
 
-try:
+import sys
+
+if sys.version_info >= (3, 12):
     from _sha2 import sha256
-except ImportError:
+else:
     from _sha256 import sha256
 
 __all__ = ["sha256"]

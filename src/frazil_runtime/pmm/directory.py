@@ -1,8 +1,8 @@
 """A directory as a storage (``docs/spec/pmm.md``, "Directories"); ``memfs:`` is one below the mount."""
 
-import os
+import posix
 
-from frazil_runtime.pmm.files import broken, read, settle, write
+from frazil_runtime.pmm.files import broken, make_directory, read, settle, write
 from frazil_runtime.pmm.keys import is_key
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ class DirectoryStorage:
         file = _checked(key, self.name)
         with _Lock(self.path, self.name):
             try:
-                os.unlink(f"{self.path}/{file}")
+                posix.unlink(f"{self.path}/{file}")
             except FileNotFoundError:
                 return
             settle(self.path)
@@ -43,7 +43,7 @@ class DirectoryStorage:
     def keys(self) -> list[str]:
         """See ``protocol.WritableStorage``."""
         try:
-            names = os.listdir(self.path)
+            names = posix.listdir(self.path)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -61,10 +61,10 @@ class _Lock:
 
     def __enter__(self) -> None:
         try:
-            os.makedirs(self._path, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._handle = os.open(f"{self._path}/.lock", flags, 0o644)
-            os.lockf(self._handle, os.F_LOCK, 0)
+            make_directory(self._path)
+            flags = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+            self._handle = posix.open(f"{self._path}/.lock", flags, 0o644)
+            posix.lockf(self._handle, posix.F_LOCK, 0)
         except OSError as error:
             self._close()
             raise self._broken(error) from error
@@ -76,7 +76,7 @@ class _Lock:
 
     def _close(self) -> None:
         if self._handle >= 0:
-            os.close(self._handle)
+            posix.close(self._handle)
 
     def _broken(self, error: OSError) -> "StorageError":
         return broken(self._where, f"it cannot be written: {error.strerror or error}")

@@ -7,7 +7,6 @@ readers can understand it differently. Times are text of fixed form and compare 
 
 import _json
 import keyword
-from typing import Any, NamedTuple
 
 from frazil_runtime.pmm import keys as names
 from frazil_runtime.pmm.digest import sha256
@@ -16,6 +15,9 @@ from frazil_runtime.pmm.failures import MalformedError, MismatchError, Signature
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, NamedTuple
+else:
+    from frazil_runtime.pmm.record import NamedTuple
 
 FORMAT = 1
 MAX_ROOT = 512_000

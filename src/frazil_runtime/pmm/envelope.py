@@ -6,7 +6,6 @@ This file does no I/O. No byte reaches ``marshal`` before the digest holds.
 import marshal
 from _frozen_importlib_external import MAGIC_NUMBER
 
-from frazil_runtime.pmm.digest import sha256
 from frazil_runtime.pmm.errors import EnvelopeError
 from frazil_runtime.pmm.keys import LIMIT
 
@@ -64,6 +63,8 @@ class Envelope:
 
 def seal(code: bytes, *, package: bool = False, source: bytes = b"", python: bytes = MAGIC_NUMBER) -> bytes:
     """The PMM of marshalled module code; ``python`` is the magic number of the Python that marshalled it."""
+    from frazil_runtime.pmm.digest import sha256  # only where there is a module: it is an extension module
+
     head = MAGIC + MAJOR.to_bytes(2, "little") + MINOR.to_bytes(2, "little") + python
     head += (PACKAGE if package else 0).to_bytes(4, "little") + bytes(4)
     head += len(code).to_bytes(8, "little") + len(source).to_bytes(8, "little")
@@ -75,6 +76,8 @@ def seal(code: bytes, *, package: bool = False, source: bytes = b"", python: byt
 
 def read(data: bytes, python: bytes = MAGIC_NUMBER) -> Envelope:
     """The envelope of a whole PMM. Raises EnvelopeError, whose message says why; see the specification for the order."""
+    from frazil_runtime.pmm.digest import sha256  # likewise
+
     if len(data) < HEADER_SIZE:
         msg = f"it ends after {len(data)} bytes, within its header"
         raise EnvelopeError(msg)

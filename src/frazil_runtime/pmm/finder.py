@@ -11,7 +11,6 @@ from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from frazil_runtime.pmm import envelope, program
 from frazil_runtime.pmm.asking import ask, is_asking
-from frazil_runtime.pmm.digest import sha256
 from frazil_runtime.pmm.errors import EnvelopeError, PmmError
 from frazil_runtime.pmm.keys import LIMIT, is_module_name
 
@@ -101,6 +100,8 @@ class Signed:
         return Loader(name, origin_of(self._storage, name), read, package=entry.package)
 
     def _read(self, name: str, entry: "Entry") -> "Envelope":
+        from frazil_runtime.pmm.digest import sha256  # see envelope.py
+
         origin = origin_of(self._storage, name)
         data = ask(self._storage, entry.key, entry.size)
         if data is None:

@@ -4,8 +4,6 @@ All of a set but the pointer has names that follow from its content, so writing 
 comes last, in one atomic store.
 """
 
-from typing import Any, NamedTuple
-
 from frazil_runtime.pmm import documents
 from frazil_runtime.pmm.errors import StorageError
 from frazil_runtime.pmm.failures import MalformedError
@@ -13,10 +11,13 @@ from frazil_runtime.pmm.failures import MalformedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, NamedTuple
 
     from frazil_runtime.pmm.counter import Count
     from frazil_runtime.pmm.documents import Entry
     from frazil_runtime.pmm.protocol import Storage, WritableStorage
+else:
+    from frazil_runtime.pmm.record import NamedTuple
 
 POINTER = "@set"
 INDEX = "@index"

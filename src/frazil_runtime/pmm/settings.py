@@ -1,6 +1,6 @@
 """What the image says about storages (``docs/spec/launcher.md``, "Settings"), and the placeholders in their URLs."""
 
-import os
+import posix
 import sys
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ class Settings:
         return text
 
     def _exe_dir(self) -> str:
-        return os.path.dirname(self.executable)
+        return self.executable.rpartition("/")[0]
 
     def _data(self) -> str:
         return self._user("XDG_DATA_HOME", ".local/share")
@@ -66,21 +66,27 @@ class Settings:
 
     def _user(self, variable: str, below: str) -> str:
         """The user's own place for this application (XDG Base Directory Specification)."""
-        trusted = not self.locked and os.getuid() == os.geteuid() and os.getgid() == os.getegid()
-        base = os.environ.get(variable, "") if trusted else ""
+        trusted = not self.locked and posix.getuid() == posix.geteuid() and posix.getgid() == posix.getegid()
+        base = _environment(variable) if trusted else ""
         if not base.startswith("/"):
-            home = os.environ.get("HOME", "") if trusted else ""
+            home = _environment("HOME") if trusted else ""
             base = f"{home if home.startswith('/') else _home()}/{below}"
         return f"{base}/{self.application}"
+
+
+def _environment(name: str) -> str:
+    """A variable of the environment that this process was started with."""
+    encoding = sys.getfilesystemencoding()
+    return posix.environ.get(name.encode(), b"").decode(encoding, sys.getfilesystemencodeerrors())
 
 
 def _home() -> str:
     import pwd
 
     try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
+        return pwd.getpwuid(posix.geteuid()).pw_dir
     except KeyError:
-        return f"/nonexistent/{os.geteuid()}"  # as Debian names the home of who has none; nothing can be written there
+        return f"/nonexistent/{posix.geteuid()}"  # as Debian names the home of who has none; nothing can be written there
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ starts for its own use do not count as one while a set is on trial.
 
 import sys
 import time
-from typing import NamedTuple
 
 from frazil_runtime.pmm import documents, sets
 from frazil_runtime.pmm.counter import Counter
@@ -21,11 +20,14 @@ from frazil_runtime.pmm.failures import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import NamedTuple
 
     from frazil_runtime.pmm.counter import Count
     from frazil_runtime.pmm.documents import Entry, Index, Root
     from frazil_runtime.pmm.protocol import Storage, TrustSettings
     from frazil_runtime.pmm.sets import Chosen, Pointer
+else:
+    from frazil_runtime.pmm.record import NamedTuple
 
 _INSTALLED = "installed"
 
