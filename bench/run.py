@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import memfs
+import pmm
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -207,6 +208,7 @@ def report(bench: Bench) -> str:
         "Builds of frazil are with warm caches; the peers build as they do, with what they cache. Sizes of directories are sums.",
         "",
         *memfs.report(bench.work, bench.python, bench.environment),
+        *pmm.report(bench.work, bench.python, bench.environment),
     ]
     return "\n".join(lines)
 
