@@ -66,6 +66,19 @@ def tuf_conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def native(session: nox.Session) -> None:
+    """Packages of PyPI compiled from their source distributions, archived, linked; needs libxml2 and libxslt to build with."""
+    session.install("-e", ".[test]")
+    files = [
+        "tests/native",
+        "tests/builder/test_static_link.py",
+        "tests/e2e/test_native.py",
+        "tests/e2e/test_native_packages.py",
+    ]
+    session.run("pytest", *files, "-m", "", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Linters, types, layers, C format, generated files."""
     session.install("-e", ".[test,lint]")

@@ -57,7 +57,7 @@ def test_json(place: Path) -> None:
     assert built["size"] == (place / "dist/other").stat().st_size
     assert built["link"] in {"static", "shared"}
     assert set(built) == {
-        "path", "size", "sizes", "modules", "timings", "glibc", "link", "link_reason", "native", "warnings",
+        "path", "size", "sizes", "modules", "timings", "glibc", "link", "link_reason", "native", "objects", "warnings",
     }  # fmt: skip
     assert built["glibc"]["version"].startswith("2.")
     assert built["timings"][0]["step"] == "read"

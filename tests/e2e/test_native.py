@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,51 @@ def test_modules_are_the_same_to_the_program(how: str, target: Path, build: Buil
     assert (ways["shop._fast"], ways["other._map"], ways["shop"]) == (how, how, "")
     loader = "StaticLoader" if how == "static" else "ExtensionFileLoader"
     assert done.stderr == f"{[loader, loader]}\n"
+
+
+def test_a_build_without_a_change_compiles_nothing(build_environment: dict[str, str], tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project)
+    command = [sys.executable, "-m", "frazil", "build", str(project / "run.py"), "-o", str(tmp_path / "app"), "--json"]
+
+    def compiled() -> tuple[int, int]:
+        done = subprocess.run(command, env=build_environment, capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)["executables"][0]["objects"]
+        return found["all"], found["compiled"]
+
+    assert compiled() == (5, 5)
+    first = (tmp_path / "app").read_bytes()
+    assert compiled() == (5, 0)
+    assert (tmp_path / "app").read_bytes() == first
+    (project / "shop/answer.h").write_text("#define ANSWER 43\n")
+    assert compiled() == (5, 1)
+    done = subprocess.run([tmp_path / "app"], capture_output=True, text=True, check=True)
+    assert "43 elsewhere._fast" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "issue"),
+    [
+        ("module = 'a-b'\nsources = ['x.c']", "tool.frazil.native[0].module: must be the dotted name of a module, not 'a-b'"),
+        ("module = 'a'\nsources = ['x.rs']", "tool.frazil.native[0].sources[0]: 'x.rs' is no C, C++, Cython or Python source"),
+        ("module = 'a'", "tool.frazil.native[0].sources: names no file"),
+        ("module = 'a'\nsources = ['x.c']\nsource = 1", "tool.frazil.native[0].source: is not known; there are module, "),
+        (
+            "module = 'a'\nsources = ['x.c']\nflags = ['-o']",
+            "tool.frazil.native[0].flags[0]: '-o' is no flag that can be added",
+        ),
+        ("module = 'a'\nsources = 'x.c'", "tool.frazil.native[0].sources: must be an array of strings, none of them empty"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told(table: str, issue: str, build_environment: dict[str, str], tmp_path: Path) -> None:
+    lines = "".join(f"# {line}\n" for line in f"[[tool.frazil.native]]\n{table}".splitlines())
+    (tmp_path / "app.py").write_text(f"# /// script\n{lines}# ///\n")
+    command = [sys.executable, "-m", "frazil", "build", str(tmp_path / "app.py"), "-o", str(tmp_path / "app")]
+    done = subprocess.run(command, env=build_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert issue in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "app").exists()
 
 
 def test_the_summary_says_what_became_of_each(target: Path, build_environment: dict[str, str], tmp_path: Path) -> None:

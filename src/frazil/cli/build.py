@@ -76,6 +76,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "link": result.link.value,
         "link_reason": result.link_reason,
         "native": [dataclasses.asdict(one) for one in result.native],
+        "objects": {"all": result.objects, "compiled": result.objects_compiled},
         "warnings": list(result.warnings),
     }
 
