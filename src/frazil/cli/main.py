@@ -26,14 +26,14 @@ VERBS: Final = {
     "freeze": "Freeze a directory with a boot script into one executable.",
     "run": "Build an application through the caches and run it.",
     "archive": "Bundle modules and their objects for other builds.",
-    "manifest": "Read MicroPython's manifests; compile or freeze what they list.",
+    "manifest": "Read MicroPython's manifests; compile or freeze by them.",
     "init": "Write a Starlark configuration to begin with.",
     "targets": "List the targets of a Starlark configuration.",
     "run-build-script": "Write what another build system links.",
     "config": "Check a Starlark configuration.",
-    "pmm": "Make modules that are added to an executable after its build.",
+    "pmm": "Make modules that are added after the build.",
     "inspect": "List what is inside an executable.",
-    "doctor": "Say what this machine has for building, and what is missing.",
+    "doctor": "Say what this machine has for building.",
     "cache": "Show or empty the cache.",
 }
 

@@ -88,6 +88,10 @@ class SqliteStorage:
             self._reading[1].close()
         self._reading = None
 
+    def __del__(self) -> None:
+        """Python 3.13 warns of connections that nobody closes."""
+        self.close()
+
     def _reader(self) -> "sqlite3.Connection | None":
         """A connection of this process; None as long as there is no file."""
         if self._reading is None or self._reading[0] != os.getpid():  # SQLite forbids to carry one over fork
