@@ -181,8 +181,8 @@ def test_bytecode_serves_where_there_is_no_source(
     other = made.archive.files[f"object/lib/lib.{TAG}.pyc"]
     assert isinstance(other, bytes)
     damaged = {**made.archive.files, f"object/lib/lib.{TAG}.pyc": b"\x00\x00\r\n" + other[4:]}
-    facts = {name: one for name, one in made.archive.metadata.modules.items()}
-    write_archive(archive("lib", damaged, facts), place / "made")
+    contents = {path: content for path, content in damaged.items() if isinstance(content, bytes)}
+    write_archive(archive("lib", contents, made.archive.metadata.modules), place / "made")
     with pytest.raises(SourceError, match="cannot be used in this build") as caught:
         make_plans("use/main.py", archives=(Path("made"),))
     assert f"lib: lib.{TAG}.pyc is for another Python, this is {distribution.cache_tag}" in caught.value.details
@@ -201,7 +201,8 @@ def test_a_project_without_scripts_can_be_archived(write: Write, make_plans: Mak
     built = wheel(place, "library", "3")
     (place / "project").mkdir()
     (place / "project/pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "library"\nversion = "3"\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "library"\nversion = "3"\n'
     )
     (place / "project/backend.py").write_text(
         "import shutil\ndef build_wheel(directory, config_settings=None, metadata_directory=None):\n"

@@ -43,24 +43,23 @@ _REMEDY: Final = "Get the archive again, or build it again with frazil archive b
 _NAME_FAULTS: Final = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
 
 
-def read_archive(place: Path, cache: ContentCache) -> Archive:
-    """The archive at ``place``, a directory or a ``.tar.gz``, every listed file checked.
+def read_archive(place: Path, cache: ContentCache, name: str = "") -> Archive:
+    """The archive at ``place``, a directory or a ``.tar.gz``, every listed file checked; ``name`` is what people called it.
 
     Raises SourceError for everything that is wrong with it, HostError when the cache cannot hold what is unpacked.
     """
+    name = name or str(place)
     path = Path(os.path.abspath(place))  # noqa: PTH100 - a link keeps its name in messages
     try:
         kind = path.stat().st_mode
     except OSError as error:
         problem = "no such archive" if error.errno == errno.ENOENT else f"cannot be read: {error.strerror}"
-        raise SourceError(
-            problem, where=place, remedy="Name a directory or .tar.gz that frazil archive build wrote."
-        ) from error
+        raise SourceError(problem, where=name, remedy="Name a directory or .tar.gz that frazil archive build wrote.") from error
     if stat.S_ISDIR(kind):
-        return _directory(path, str(place))
+        return _directory(path, name)
     if not stat.S_ISREG(kind):
-        raise SourceError("neither a directory nor a file", where=place, remedy=_REMEDY)
-    return _packed(path, str(place), cache)
+        raise SourceError("neither a directory nor a file", where=name, remedy=_REMEDY)
+    return _packed(path, name, cache)
 
 
 def _directory(root: Path, name: str) -> Archive:

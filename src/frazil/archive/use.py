@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -85,7 +85,7 @@ def open_archives(places: Sequence[Path], directory: Path, cache: ContentCache) 
 
     Raises SourceError for one that is not sound.
     """
-    opened = tuple(replace(read_archive(directory / place, cache), name=str(place)) for place in places)
+    opened = tuple(read_archive(directory / place, cache, str(place)) for place in places)
     if not opened:
         return Archives()
     for archive in opened:
