@@ -13,11 +13,9 @@ from frazil_runtime.pmm.failures import CounterError, TrustError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import NamedTuple
+    from typing import Any
 
     from frazil_runtime.pmm.documents import Index
-else:
-    from frazil_runtime.pmm.record import NamedTuple
 
 _LIMIT = 16_000_000
 _FAILED = 64
@@ -25,36 +23,65 @@ _NO_TIME = "1970-01-01T00:00:00Z"
 _NOTHING: "Mapping[str, tuple[int, str]]" = {}
 
 
-class Count(NamedTuple):
-    """What the file says; the defaults are those of a file that is not there yet."""
+class Count:
+    """What the file says; the defaults are those of a file that is not there yet.
 
-    root: int = 0
-    version: int = 0
-    digest: str = ""
-    """Version and digest of the index that was accepted last."""
-    modules: "Mapping[str, tuple[int, str]]" = _NOTHING
-    """Version and digest of every module that was ever accepted."""
-    trial: "tuple[str, int] | None" = None
-    """The digest of the index on trial, and its starts."""
-    failed: tuple[str, ...] = ()
-    time: str = _NO_TIME
+    ``version`` and ``digest`` are of the index that was accepted last, ``modules`` are version and digest of every module that
+    ever was, ``trial`` is the digest of the index on trial with its starts, ``failed`` are indexes that were rolled back.
+    """
+
+    __slots__ = ("digest", "failed", "modules", "root", "time", "trial", "version")
+
+    def __init__(
+        self,
+        *,
+        root: int = 0,
+        version: int = 0,
+        digest: str = "",
+        modules: "Mapping[str, tuple[int, str]]" = _NOTHING,
+        trial: "tuple[str, int] | None" = None,
+        failed: tuple[str, ...] = (),
+        time: str = _NO_TIME,
+    ) -> None:
+        self.root = root
+        self.version = version
+        self.digest = digest
+        self.modules = modules
+        self.trial = trial
+        self.failed = failed
+        self.time = time
 
     def accept(self, root: int, index: "Index", now: str) -> "Count":
         """The count after that index was accepted, with that root document."""
         modules = {**self.modules, **{name: (one.version, one.digest) for name, one in index.modules.items()}}
         newer = index.version >= self.version
-        return self._replace(
+        return Count(
             root=max(root, self.root),
             version=max(index.version, self.version),
             digest=index.digest if newer else self.digest,
             modules=modules,
-            trial=None,
+            failed=self.failed,
             time=max(now, self.time),
         )
 
+    def start(self, digest: str, starts: int) -> "Count":
+        """The count after so many starts of the index on trial."""
+        return self._with_trial((digest, starts), self.failed)
+
     def fail(self, digest: str) -> "Count":
         """The count after that index was rolled back."""
-        return self._replace(trial=None, failed=(*(one for one in self.failed if one != digest), digest)[-_FAILED:])
+        return self._with_trial(None, (*(one for one in self.failed if one != digest), digest)[-_FAILED:])
+
+    def _with_trial(self, trial: "tuple[str, int] | None", failed: tuple[str, ...]) -> "Count":
+        return Count(
+            root=self.root,
+            version=self.version,
+            digest=self.digest,
+            modules=self.modules,
+            trial=trial,
+            failed=failed,
+            time=self.time,
+        )
 
 
 class Counter:
@@ -80,7 +107,7 @@ class Counter:
             raise self._unusable("read", error) from error
         try:
             return _parse(documents.decode(data, self.path, canonical=False))
-        except (TrustError, KeyError, TypeError, ValueError) as error:
+        except (TrustError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise CounterError(
                 "the counter is damaged, so an old set could not be told from a new one",
                 where=self.path,
@@ -105,7 +132,8 @@ class Counter:
 
     def write(self, count: Count) -> None:
         """Replace the file; only under the lock."""
-        value = {**count._asdict(), "format": documents.FORMAT}
+        value: dict[str, object] = {name: getattr(count, name) for name in Count.__slots__}
+        value["format"] = documents.FORMAT
         value["trial"] = None if count.trial is None else {"digest": count.trial[0], "starts": count.trial[1]}
         try:
             replace_synced(self.path, documents.encode(value))
@@ -120,20 +148,23 @@ class Counter:
         )
 
 
-def _parse(value: "dict[str, object]") -> Count:
-    if value.pop("format") != documents.FORMAT or value.keys() != set(Count._fields):
+def _parse(value: "dict[str, Any]") -> Count:
+    """Raises KeyError, TypeError or ValueError for what no counter holds."""
+    if value.pop("format") != documents.FORMAT or value.keys() != set(Count.__slots__):
         raise ValueError
-    count = Count(**value)  # type: ignore[arg-type]  # the checks of what they are follow
-    numbers = all(type(one) is int and one >= 0 for one in (count.root, count.version))
-    if not numbers or type(count.digest) is not str or not documents.is_time(count.time):
+    numbers = all(type(value[name]) is int and value[name] >= 0 for name in ("root", "version"))
+    if not numbers or type(value["digest"]) is not str or not documents.is_time(value["time"]):
         raise ValueError
-    modules = {name: (int(version), str(digest)) for name, (version, digest) in count.modules.items()}
-    trial: object = count.trial
-    if trial is not None:
-        if not isinstance(trial, dict):
-            raise ValueError
-        trial = (str(trial["digest"]), int(trial["starts"]))
-    return count._replace(modules=modules, trial=trial, failed=tuple(map(str, count.failed)))
+    trial = value["trial"]
+    return Count(
+        root=value["root"],
+        version=value["version"],
+        digest=value["digest"],
+        modules={name: (int(version), str(digest)) for name, (version, digest) in value["modules"].items()},
+        trial=None if trial is None else (str(trial["digest"]), int(trial["starts"])),
+        failed=tuple(map(str, value["failed"])),
+        time=value["time"],
+    )
 
 
 def replace_synced(path: str, data: bytes) -> None:

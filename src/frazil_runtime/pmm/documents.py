@@ -15,9 +15,7 @@ from frazil_runtime.pmm.failures import MalformedError, MismatchError, Signature
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, NamedTuple
-else:
-    from frazil_runtime.pmm.record import NamedTuple
+    from typing import Any
 
 FORMAT = 1
 MAX_ROOT = 512_000
@@ -40,48 +38,72 @@ _HEX = b"0123456789abcdef"
 _SIGNATURE_SIZE = len(_KEYID) + 64 + len(_SIG) + 128 + 2
 
 
-class Role(NamedTuple):
-    """Whose signatures a kind of document needs, and how many."""
-
-    keys: "Mapping[str, bytes]"
-    """Raw public keys by identity."""
-    threshold: int
+# Plain classes: a NamedTuple compiles code when it is defined, and each start would pay for it.
 
 
-class Root(NamedTuple):
+class Role:
+    """Whose signatures a kind of document needs, and how many; ``keys`` are raw public keys by identity."""
+
+    __slots__ = ("keys", "threshold")
+
+    def __init__(self, keys: "Mapping[str, bytes]", threshold: int) -> None:
+        self.keys = keys
+        self.threshold = threshold
+
+
+class Root:
     """A root document."""
 
-    version: int
-    application: str
-    issued: str
-    expires: str
-    least: int
-    roles: "Mapping[str, Role]"
+    __slots__ = ("application", "expires", "issued", "least", "roles", "version")
+
+    def __init__(
+        self, *, version: int, application: str, issued: str, expires: str, least: int, roles: "Mapping[str, Role]"
+    ) -> None:
+        self.version = version
+        self.application = application
+        self.issued = issued
+        self.expires = expires
+        self.least = least
+        self.roles = roles
 
 
-class Entry(NamedTuple):
-    """A module of an index."""
+class Entry:
+    """A module of an index: SHA-256 and size of the whole file, its version, and the storage's key that its bytes are under."""
 
-    name: str
-    digest: str
-    """SHA-256 of the whole file, hexadecimal."""
-    size: int
-    version: int
-    package: bool
-    key: str
-    """The storage's key that its bytes are under."""
+    __slots__ = ("digest", "key", "name", "package", "size", "version")
+
+    def __init__(self, name: str, *, digest: str, size: int, version: int, package: bool, key: str) -> None:
+        self.name = name
+        self.digest = digest
+        self.size = size
+        self.version = version
+        self.package = package
+        self.key = key
 
 
-class Index(NamedTuple):
+class Index:
     """An index; ``digest`` is the SHA-256 of the whole document."""
 
-    version: int
-    application: str
-    python: str
-    issued: str
-    expires: str
-    modules: "Mapping[str, Entry]"
-    digest: str
+    __slots__ = ("application", "digest", "expires", "issued", "modules", "python", "version")
+
+    def __init__(
+        self,
+        *,
+        version: int,
+        application: str,
+        python: str,
+        issued: str,
+        expires: str,
+        modules: "Mapping[str, Entry]",
+        digest: str,
+    ) -> None:
+        self.version = version
+        self.application = application
+        self.python = python
+        self.issued = issued
+        self.expires = expires
+        self.modules = modules
+        self.digest = digest
 
 
 def _refuse(text: str) -> object:
@@ -282,12 +304,12 @@ def read_root(body: bytes, where: str) -> Root:
     if roles.keys() != ROLES:
         raise top.fail("roles")
     return Root(
-        top.number("version"),
-        own.text("application"),
-        own.time("issued"),
-        top.time("expires"),
-        own.number("least", 0),
-        {name: _role(role, keys, top) for name, role in roles.items()},
+        version=top.number("version"),
+        application=own.text("application"),
+        issued=own.time("issued"),
+        expires=top.time("expires"),
+        least=own.number("least", 0),
+        roles={name: _role(role, keys, top) for name, role in roles.items()},
     )
 
 
@@ -314,9 +336,12 @@ def _role(role: object, keys: "Mapping[str, bytes]", top: _Body) -> Role:
     return Role({one: keys[one] for one in keyids}, threshold)
 
 
-def read_index(body: bytes, digest: str, where: str, *, installed: bool) -> Index:
-    """An index's body, whose signatures are the caller's business; ``installed`` decides the keys of its modules."""
-    top = _Body(decode(body, where), where)
+def read_index(body: bytes, digest: str, where: str, *, installed: bool, known: bool = False) -> Index:
+    """An index's body, whose signatures are the caller's business.
+
+    ``installed`` decides the keys of its modules; ``known`` says that these very bytes were found to be canonical before.
+    """
+    top = _Body(decode(body, where, canonical=not known), where)
     own = top.own("targets")
     if "delegations" in top.members:
         raise top.fail("delegations")
@@ -327,13 +352,13 @@ def read_index(body: bytes, digest: str, where: str, *, installed: bool) -> Inde
     if len({name.casefold() for name in modules}) != len(modules):
         raise MalformedError("two of its modules have names that differ by case only", where=where)
     return Index(
-        top.number("version"),
-        own.text("application"),
-        own.text("python"),
-        own.time("issued"),
-        top.time("expires"),
-        modules,
-        digest,
+        version=top.number("version"),
+        application=own.text("application"),
+        python=own.text("python"),
+        issued=own.time("issued"),
+        expires=top.time("expires"),
+        modules=modules,
+        digest=digest,
     )
 
 
@@ -351,7 +376,8 @@ def _entry(file: str, target: object, where: str, *, installed: bool) -> Entry:
         good = False
     if not good:
         raise MalformedError("this is no module's entry", where=f"{where}: {name}", remedy="Nothing of the index is used.")
-    return Entry(name, digest, size, version, package, f"@object.{digest}" if installed else name)
+    key = f"@object.{digest}" if installed else name
+    return Entry(name, digest=digest, size=size, version=version, package=package, key=key)
 
 
 def is_module_name(name: str) -> bool:

@@ -75,11 +75,17 @@ def install(
     """
     counter = counter or Counter(settings.state, storage.name)
     with counter.locked():
-        return _install(storage, settings, release, counter, Pointer(Chosen("", 0), trial=trial, attempts=attempts))
+        return _install(storage, settings, release, counter, trial=trial, attempts=attempts)
 
 
 def _install(
-    storage: "WritableStorage", settings: "TrustSettings", release: Release, counter: Counter, wanted: Pointer
+    storage: "WritableStorage",
+    settings: "TrustSettings",
+    release: Release,
+    counter: Counter,
+    *,
+    trial: bool,
+    attempts: int,
 ) -> Installed:
     count = counter.read()
     old = _old_pointer(storage)
@@ -97,19 +103,19 @@ def _install(
             where=storage.name,
             remedy="Publish a later version.",
         )
-    if old is not None and old.current == (index.digest, root.version) and (wanted.trial or not old.on_trial(count)):
+    current = Chosen(index.digest, root.version)
+    if old is not None and old.current.is_same(current) and (trial or not old.on_trial(count)):
         return Installed(index.version, changed=False, fetched=())
     for version, data in sorted(release.roots.items()):
         if version <= root.version:
             storage.store(documents.root_key(version), data)
     fetched = sets.put_objects(storage, index.modules, release.fetch)
     storage.store(documents.object_key(index.digest), release.document)
-    current = Chosen(index.digest, root.version)
-    previous = _previous(storage, settings, old, count, root) if old is None or old.current != current else old.previous
+    again = old is not None and old.current.is_same(current)
+    previous = old.previous if old is not None and again else _previous(storage, settings, old, count, root)
     garbage = _garbage(storage, old, current, previous)
-    pointer = wanted._replace(current=current, previous=previous, garbage=garbage)
-    sets.write_pointer(storage, pointer)
-    if not wanted.trial:
+    sets.write_pointer(storage, Pointer(current, previous, trial=trial, attempts=attempts, garbage=garbage))
+    if not trial:
         counter.write(counter.read().accept(root.version, index, accepted.now))
     for digest in garbage:
         storage.remove(documents.object_key(digest))
@@ -135,7 +141,7 @@ def _previous(
         trust.check_index(sets.read_index(storage, good), root, settings, count, where=storage.name, installed=True)
     except TrustError:
         return good
-    return good._replace(root=root.version)
+    return Chosen(good.digest, root.version)
 
 
 def _garbage(storage: "Storage", old: "Pointer | None", current: Chosen, previous: "Chosen | None") -> tuple[str, ...]:

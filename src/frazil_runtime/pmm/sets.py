@@ -11,13 +11,11 @@ from frazil_runtime.pmm.failures import MalformedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, NamedTuple
+    from typing import Any
 
     from frazil_runtime.pmm.counter import Count
     from frazil_runtime.pmm.documents import Entry
     from frazil_runtime.pmm.protocol import Storage, WritableStorage
-else:
-    from frazil_runtime.pmm.record import NamedTuple
 
 POINTER = "@set"
 INDEX = "@index"
@@ -28,21 +26,37 @@ MAX_GARBAGE = 900
 """So many digests fit into a pointer."""
 
 
-class Chosen(NamedTuple):
+class Chosen:
     """A set: the digest of its index, and the version of the root document that it is checked with."""
 
-    digest: str
-    root: int
+    __slots__ = ("digest", "root")
+
+    def __init__(self, digest: str, root: int) -> None:
+        self.digest = digest
+        self.root = root
+
+    def is_same(self, other: "Chosen") -> bool:
+        """Whether both are one set."""
+        return self.digest == other.digest and self.root == other.root
+
+    def members(self) -> "dict[str, object]":
+        """What stands in the pointer."""
+        return {"digest": self.digest, "root": self.root}
 
 
-class Pointer(NamedTuple):
+class Pointer:
     """Which sets a storage has."""
 
-    current: Chosen
-    previous: "Chosen | None" = None
-    trial: bool = False
-    attempts: int = ATTEMPTS
-    garbage: tuple[str, ...] = ()
+    __slots__ = ("attempts", "current", "garbage", "previous", "trial")
+
+    def __init__(
+        self, current: Chosen, previous: "Chosen | None", *, trial: bool, attempts: int, garbage: tuple[str, ...] = ()
+    ) -> None:
+        self.current = current
+        self.previous = previous
+        self.trial = trial
+        self.attempts = attempts
+        self.garbage = garbage
 
     def on_trial(self, count: "Count") -> bool:
         """Whether the current set waits for a confirmation."""
@@ -70,29 +84,35 @@ def read_pointer(storage: "Storage") -> "Pointer | None":
 
 
 def _pointer(value: "dict[str, Any]") -> Pointer:
-    if value.pop("format") != documents.FORMAT or value.keys() != set(Pointer._fields):
+    if value.pop("format") != documents.FORMAT or value.keys() != set(Pointer.__slots__):
         raise ValueError
     previous = value["previous"]
     return Pointer(
         _chosen(value["current"]),
         None if previous is None else _chosen(previous),
-        bool(value["trial"]),
-        int(value["attempts"]),
-        tuple(map(documents.as_digest, value["garbage"])),
+        trial=bool(value["trial"]),
+        attempts=int(value["attempts"]),
+        garbage=tuple(map(documents.as_digest, value["garbage"])),
     )
 
 
 def _chosen(value: "Mapping[str, object]") -> Chosen:
     digest, root = value["digest"], value["root"]
-    if value.keys() != set(Chosen._fields) or type(root) is not int or root < 1:
+    if value.keys() != set(Chosen.__slots__) or type(root) is not int or root < 1:
         raise ValueError
     return Chosen(documents.as_digest(digest), root)
 
 
 def write_pointer(storage: "WritableStorage", pointer: Pointer) -> None:
     """Put the pointer, in one store."""
-    value: dict[str, object] = {**pointer._asdict(), "format": documents.FORMAT, "current": pointer.current._asdict()}
-    value["previous"] = None if pointer.previous is None else pointer.previous._asdict()
+    value: dict[str, object] = {
+        "attempts": pointer.attempts,
+        "current": pointer.current.members(),
+        "format": documents.FORMAT,
+        "garbage": pointer.garbage,
+        "previous": None if pointer.previous is None else pointer.previous.members(),
+        "trial": pointer.trial,
+    }
     storage.store(POINTER, documents.encode(value))
 
 

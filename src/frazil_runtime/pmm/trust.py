@@ -20,35 +20,45 @@ from frazil_runtime.pmm.failures import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import NamedTuple
 
     from frazil_runtime.pmm.counter import Count
     from frazil_runtime.pmm.documents import Entry, Index, Root
     from frazil_runtime.pmm.protocol import Storage, TrustSettings
     from frazil_runtime.pmm.sets import Chosen, Pointer
-else:
-    from frazil_runtime.pmm.record import NamedTuple
 
 _INSTALLED = "installed"
 
 
-class Accepted(NamedTuple):
-    """An index that was checked, with what it was checked by."""
+class Accepted:
+    """An index that was checked, with what it was checked by and the time that it was."""
 
-    signed: "Index"
-    root: "Root"
-    now: str
+    __slots__ = ("now", "root", "signed")
+
+    def __init__(self, signed: "Index", root: "Root", now: str) -> None:
+        self.signed = signed
+        self.root = root
+        self.now = now
 
 
-class Opened(NamedTuple):
-    """A storage that this process uses."""
+class Opened:
+    """A storage that this process uses; ``accepted`` is None where the image stands alone."""
 
-    storage: "Storage"
-    settings: "TrustSettings"
-    accepted: "Accepted | None"
-    """None: the image alone, as the first set that was ever installed was rolled back."""
-    on_trial: bool
-    rolled_back: bool
+    __slots__ = ("accepted", "on_trial", "rolled_back", "settings", "storage")
+
+    def __init__(
+        self,
+        storage: "Storage",
+        settings: "TrustSettings",
+        accepted: "Accepted | None",
+        *,
+        on_trial: bool,
+        rolled_back: bool,
+    ) -> None:
+        self.storage = storage
+        self.settings = settings
+        self.accepted = accepted
+        self.on_trial = on_trial
+        self.rolled_back = rolled_back
 
 
 opened: "dict[str, Opened]" = {}
@@ -144,7 +154,8 @@ def check_index(
     _check_time(root.expires, now, "root document", where)
     signatures, body = documents.split(data, documents.MAX_INDEX, where)
     documents.check_signatures(signatures, body, root.roles["targets"], where)
-    index = documents.read_index(body, documents.sha256_hex(data), where, installed=installed)
+    digest = documents.sha256_hex(data)
+    index = documents.read_index(body, digest, where, installed=installed, known=digest == count.digest)
     _check_target(index, settings, where)
     _check_rollback(index, root, count, where)
     now = max(now, index.issued)
@@ -221,7 +232,7 @@ def _begin(storage: "Storage", pointer: "Pointer", counter: Counter, count: "Cou
             fallback = "the set before it" if pointer.previous else "the executable alone"
             sys.stderr.write(f"{storage.name}: {starts} starts did not confirm the new modules: back to {fallback}\n")
         else:
-            count = count._replace(trial=(digest, starts + 1))
+            count = count.start(digest, starts + 1)
         counter.write(count)
     return pointer, count
 
@@ -254,6 +265,6 @@ def confirm() -> bool:
             pointer = sets.read_pointer(one.storage)
             if pointer is not None and pointer.current.digest == one.accepted.signed.digest:
                 _remember(counter, counter.read(), one.accepted)
-                opened[name] = one._replace(on_trial=False)
+                one.on_trial = False
                 confirmed = True
     return confirmed

@@ -30,7 +30,9 @@ def update(url: str, storage: "str | None" = None, *, trial: bool = True, attemp
             where=one.storage.name,
             remedy="Call confirm() when they have proved to work.",
         )
-    target: WritableStorage = one.storage  # type: ignore[assignment]  # what cannot be written says so when it is
+    if not hasattr(one.storage, "store"):
+        raise failures.UpdateError("this storage cannot be written to", where=one.storage.name)
+    target: WritableStorage = one.storage  # type: ignore[assignment]  # it has what they have
     return update_storage(url, target, one.settings, trial=trial, attempts=attempts)
 
 

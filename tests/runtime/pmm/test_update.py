@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from frazil.errors import OutputError, TrustError
 from frazil.pmm.publishing import Online, publish
 from frazil_runtime.pmm import documents, failures, trust, updating
+from frazil_runtime.pmm.archive import ZipStorage
 from signed_sets import EXPIRES, Memory, Publisher, Settings, key, pmm, settings
 from static_server import Server, serving
 
@@ -87,6 +89,29 @@ def test_an_update_from_the_programs_code_is_on_trial(server: Server, trusted: S
         updating.update(server.url)
     assert trust.confirm()
     assert updating.update(server.url).changed is False
+
+
+def test_which_storage_is_meant(server: Server, trusted: Settings, tmp_path: Path) -> None:
+    trust.opened.clear()
+    with pytest.raises(failures.UpdateError, match="the program has not exactly one signed storage"):
+        updating.update(server.url)
+    first = Memory()
+    trust.open_index(first, trusted)
+    with pytest.raises(failures.UpdateError, match="memory:other: this is no signed storage of the program"):
+        updating.update(server.url, "memory:other")
+    trust.open_index(Memory("memory:other"), trusted)
+    with pytest.raises(failures.UpdateError, match=r"Name one of them\. There are: memory:modules, memory:other"):
+        updating.update(server.url)
+    put_up(server, FIRST, OLD)
+    assert updating.update(server.url, "memory:modules").version == 1
+    assert "@set" in first.content
+    with zipfile.ZipFile(tmp_path / "modules.zip", "w") as file:
+        file.writestr("@index", FIRST)
+    trust.opened.clear()
+    read_only = ZipStorage(str(tmp_path / "modules.zip"))
+    trust.open_index(read_only, trusted)
+    with pytest.raises(failures.UpdateError, match=r"modules\.zip: this storage cannot be written to"):
+        updating.update(server.url)
 
 
 def test_a_root_document_that_follows_comes_too(server: Server, trusted: Settings) -> None:
