@@ -11,6 +11,8 @@ from frazil.cli.options import CONTEXT
 
 VERBS: Final = {
     "compile": ("frazil.cli.pmm_compile", "Compile a source file to a .pmm file."),
+    "put": ("frazil.cli.pmm_put", "Put modules into an unsigned storage."),
+    "flash": ("frazil.cli.pmm_put", "Make an empty flash storage."),
     "keygen": ("frazil.cli.pmm_keys", "Make pairs of keys."),
     "root": ("frazil.cli.pmm_keys", "Make a root document: who may sign."),
     "revoke": ("frazil.cli.pmm_keys", "Make a root document without a key."),
