@@ -57,7 +57,8 @@ def test_json(place: Path) -> None:
     assert built["size"] == (place / "dist/other").stat().st_size
     assert built["link"] in {"static", "shared"}
     assert set(built) == {
-        "path", "size", "sizes", "modules", "timings", "glibc", "link", "link_reason", "native", "objects", "warnings",
+        "path", "size", "sizes", "modules", "timings", "glibc", "link", "link_reason", "native", "objects", "files",
+        "warnings",
     }  # fmt: skip
     assert built["glibc"]["version"].startswith("2.")
     assert built["timings"][0]["step"] == "read"

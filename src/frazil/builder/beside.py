@@ -271,7 +271,7 @@ def files_of(plan: Plan, division: Division, compiled: Mapping[str, Compiled], m
 
 
 def write_files(files: Files, directory: Path) -> tuple[Path, ...]:
-    """Write the files, each whole or not at all. Raises OutputError."""
+    """Write the files below ``directory``, each whole or not at all; their relative paths. Raises OutputError."""
     written = []
     for entry in files.entries:
         place = directory / entry.path
@@ -286,5 +286,5 @@ def write_files(files: Files, directory: Path) -> tuple[Path, ...]:
         except OSError as error:
             problem = f"cannot be written: {error.strerror}"
             raise OutputError(problem, where=place, remedy="Name another place for the executable.") from error
-        written.append(place)
+        written.append(Path(entry.path))
     return tuple(written)

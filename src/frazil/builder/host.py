@@ -76,7 +76,7 @@ class Result:
     link_reason: str
     warnings: tuple[str, ...] = field(default=())
     files: tuple[Path, ...] = ()
-    """What stands beside the executable."""
+    """What stands beside the executable, relative to its directory."""
     file_sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of these by owner."""
     native: tuple[NativeOutcome, ...] = ()

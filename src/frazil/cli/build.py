@@ -77,8 +77,18 @@ def as_json(result: Result) -> dict[str, Any]:
         "link_reason": result.link_reason,
         "native": [dataclasses.asdict(one) for one in result.native],
         "objects": {"all": result.objects, "compiled": result.objects_compiled},
+        "files": [str(one) for one in result.files],
         "warnings": list(result.warnings),
     }
+
+
+def _beside(result: Result) -> list[tuple[str, str]]:
+    """A row for what stands beside the executable."""
+    if not result.files:
+        return []
+    size = screen.size_text(sum(result.file_sizes.values()))
+    places = sorted({one.parts[0] for one in result.files})
+    return [("beside it", f"{len(result.files)} files, {size}, in {', '.join(places)}")]
 
 
 def _command_to_run(path: Path) -> str:
@@ -106,6 +116,7 @@ def summarise(result: Result, last: tuple[str, str] | None = None) -> None:
     screen.table(
         [
             ("modules", str(result.modules)),
+            *_beside(result),
             ("link", link),
             *_native_rows(result),
             ("runs on", f"Linux x86-64, glibc {result.glibc.version} or later ({result.glibc.set_by} asks for it)"),
