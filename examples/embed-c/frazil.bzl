@@ -2,7 +2,13 @@
 
 
 def make_embedded():
-    exe = default_python_distribution().to_python_executable(name = "embedded")
+    dist = default_python_distribution()
+
+    # What frazil_main would run. Without it the whole standard library goes in, as the C program may ask for anything.
+    config = dist.make_python_interpreter_config()
+    config.run_module = "greeting"
+
+    exe = dist.to_python_executable(name = "embedded", config = config)
     exe.add_python_resources(exe.read_package_root(path = CWD, packages = ["greeting"]))
     return exe.to_embedded_resources()
 

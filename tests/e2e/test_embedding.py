@@ -21,6 +21,7 @@ from frazil.config.source import plans
 from frazil.distribution import describe
 from frazil.errors import DistributionError
 from frazil.plan import LinkMode
+from icecube import layout
 
 if TYPE_CHECKING:
     from support import RunInRoot
@@ -135,6 +136,13 @@ def test_frazil_main(link: LinkMode, target: Path, tmp_path: Path, build_environ
     done = subprocess.run([tmp_path / "program", "a", "b c"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (7, "")
     assert json.loads(done.stdout) == [["a", "b c"], "__main__", True, 0]
+    data = (tmp_path / "program").read_bytes()
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(data.replace(layout.MAGIC, bytes(len(layout.MAGIC))))
+    damaged.chmod(0o755)
+    broken = subprocess.run([damaged], capture_output=True, text=True, check=False)
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert broken.stderr.startswith("damaged: this executable is damaged: ")
     own = subprocess.run([tmp_path / "program", "!"], capture_output=True, text=True, check=False)
     assert (own.returncode, own.stdout) == (0, "not Python\n")
 
