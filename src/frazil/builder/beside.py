@@ -1,4 +1,4 @@
-"""What stands beside an executable, and how it is found there (``docs/spec/launcher.md``, "Beside the executable").
+"""What stands beside an executable, and how it is found there (``docs/spec/launcher.md``, "Beside the executable"; ADR 12).
 
 ``divide`` decides for every resource; ``write_files`` writes. A library stands where what needs it stands: ``dlopen`` of the
 ordinary loader knows nothing of the image, so whatever a file needs is a file beside it, or is loaded from the image before it.
