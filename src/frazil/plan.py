@@ -125,6 +125,16 @@ class InterpreterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmStart:
+    """That the executable holds a snapshot of its own start (``docs/spec/snapshot.md``)."""
+
+    modules: tuple[str, ...] = ()
+    """What is imported before the snapshot is made; when empty, what the entry points import."""
+    first_run: bool = False
+    """Whether it is made on the machine that runs the executable, at its first start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One executable, described. ``include`` and ``exclude`` are module names, ``pkg.*`` meaning everything below."""
 
@@ -160,5 +170,6 @@ class Plan:
     """How many of their objects the compiler had to make for this plan; the others were there."""
     archives: Archives | None = None
     """The archives that are used; the collection has their resources too."""
+    warm: WarmStart | None = None
     warnings: tuple[str, ...] = ()
     """What the front-end could not settle, a line each."""

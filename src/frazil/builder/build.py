@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ from frazil.builder.runtime import imports_for_itself, require_root, runtime_res
 from frazil.builder.sourceless import sourceless_imports
 from frazil.builder.static_link import link_modules
 from frazil.builder.stdlib import Library, imported, mentioned, select
+from frazil.builder.warm.make import add_snapshot
+from frazil.builder.warm.modules import snapshot_modules
 from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
 from frazil.resources.kinds import (
@@ -36,10 +39,10 @@ from frazil.resources.kinds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from frazil.builder.bytecode import Compiled
-    from frazil.builder.host import Host
+    from frazil.builder.host import Host, Warmed
     from frazil.plan import Plan
     from frazil.resources.collection import Collection
     from frazil.resources.kinds import Module, Resource
@@ -101,11 +104,16 @@ def build(plan: Plan, host: Host) -> Result:
         )
         files = files_of(plan, division, compiled, _timestamp(), host.output)
     sizes = dict(packed.sizes)
+    warm = None
     with clock.step(_LAST_STEPS[host.form]):
         written = write_files(files, host.output.parent)
         if host.form is Form.EXECUTABLE:
-            size = assemble(launcher.path, packed.image, host.output)
-            sizes["launcher"] = size - len(packed.image)
+            size, warm = _finish(
+                plan, host, launcher.path, packed.image, snapshot_modules(plan, collection, compiled), clock=clock
+            )
+            sizes["launcher"] = size - len(packed.image) - (warm.size if warm else 0)
+            if warm:
+                sizes["snapshot"] = warm.size
         elif host.form is Form.LINKABLE:
             size = write_linkable(plan, packed.image, launcher, closure.floor, host)
             sizes["launcher"] = size - len(packed.image)
@@ -121,6 +129,7 @@ def build(plan: Plan, host: Host) -> Result:
         glibc=closure.floor,
         link=launcher.link,
         link_reason=launcher.reason,
+        warm=warm,
         warnings=tuple(dict.fromkeys(told)),
         files=written,
         file_sizes=files.sizes,
@@ -149,6 +158,21 @@ class _Clock:
         begun = time.perf_counter()
         yield
         self.timings.append((name, time.perf_counter() - begun))
+
+
+def _finish(
+    plan: Plan, host: Host, launcher: Path, image: bytes, modules: Sequence[str], *, clock: _Clock
+) -> tuple[int, Warmed | None]:
+    """Write the executable, with a snapshot when the plan wants one; its size, and what the snapshot is."""
+    if plan.warm is None or plan.warm.first_run:
+        return assemble(launcher, image, host.output), None
+    host.output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".frazil-", dir=host.output.parent) as directory:
+        cold = Path(directory, plan.name)
+        size = assemble(launcher, image, cold)
+        with clock.step("snapshot"):
+            warm = add_snapshot(cold, modules, host.output)
+    return size + warm.size, warm
 
 
 def _former_output(plan: Plan, output: Path) -> str | None:

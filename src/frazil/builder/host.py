@@ -61,6 +61,25 @@ class NativeOutcome:
     """Why it is not linked into the program; empty when it is."""
 
 
+class LeftOut:
+    """A module that is not in the snapshot but imported at start, and why."""
+
+    module: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """The snapshot of an executable."""
+
+    size: int
+    modules: tuple[str, ...]
+    """What was imported for it, by the names that were asked for."""
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What its author should know, a sentence each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What was built. Sizes in bytes, times in seconds."""
@@ -74,6 +93,7 @@ class Result:
     glibc: GlibcFloor
     link: LinkMode
     link_reason: str
+    warm: Warmed | None = None
     warnings: tuple[str, ...] = field(default=())
     files: tuple[Path, ...] = ()
     """What stands beside the executable, relative to its directory."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SOURCES: Final = Path(__file__).parent.parent / "launcher"
 EMBEDDING_PATH: Final = "lib/libfrazil-embed.so"
 _EMBEDDING_SOURCES: Final = "python"
+_WARM: Final = "warm"
+"""The folder, and the file of the embedding, that only launchers of warm executables have."""
 
 _PROCESSES: Final = 2
 _WARNINGS: Final = ("-Wall", "-Wextra")
@@ -137,12 +139,13 @@ def make_launcher(
     sources: Path = SOURCES,
     compiler: Compiler | None = None,
     modules: StaticModules | None = None,
+    warm: bool = False,
 ) -> Launcher:
     """The launcher for this Python; compiled only when it is not in the cache. ``modules`` go with link mode ``static``.
 
     Raises DistributionError when the Python lacks what the link mode needs, HostError when there is no working compiler.
     """
-    work = _Work(distribution, compiler or find_compiler(cache), cache, sources, modules)
+    work = _Work(distribution, compiler or find_compiler(cache), cache, sources, modules, warm)
     if distribution.include is None or distribution.platform_include is None:
         raise DistributionError(
             f"Python {distribution.full_version} has no {'Python.h' if distribution.include is None else 'pyconfig.h'}",
@@ -183,6 +186,8 @@ class _Work:
     cache: ContentCache
     sources: Path
     modules: StaticModules | None = None
+    warm: bool = False
+    """Whether executables made of it may start warm (``docs/spec/snapshot.md``)."""
 
     def static(self, reason: str) -> Launcher:
         archive = self.distribution.static_library
@@ -286,9 +291,12 @@ class _Work:
         return [word for one in self.distribution.include_directories for word in ("-isystem", os.fspath(one))]
 
     def _split(self) -> tuple[list[Path], list[Path]]:
-        files = sorted(self.sources.rglob("*.c"))
+        files = sorted(one for one in self.sources.rglob("*.c") if self.warm or not self._is_warm(one))
         embedding = [one for one in files if one.parent.name == _EMBEDDING_SOURCES]
         return [one for one in files if one not in embedding], embedding
+
+    def _is_warm(self, source: Path) -> bool:
+        return _WARM in {source.parent.name, source.stem}
 
     def _relative(self, source: Path) -> str:
         return source.relative_to(self.sources).as_posix()

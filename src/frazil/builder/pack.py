@@ -6,6 +6,7 @@ The layout is that of ``docs/spec/launcher.md``, the bytes are those of ``docs/s
 from __future__ import annotations
 
 import encodings.aliases
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -263,6 +264,11 @@ def _codecs(plan: Plan) -> list[str]:
     return [name for name in dict.fromkeys(modules) if name not in BOOT_MODULES]
 
 
+def _hash_seed(plan: Plan) -> int:
+    """A snapshot holds hashes of strings, so all starts of one executable have one seed; other programs have another."""
+    return zlib.crc32(plan.name.encode()) or 1
+
+
 def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[str, str]]) -> dict[str, str]:
     settings = {
         "name": plan.name,
@@ -288,6 +294,8 @@ def _settings(plan: Plan, link: LinkMode, floor: GlibcFloor, starts: list[tuple[
     settings |= {f"config.{name}": value for name, value in plan.interpreter.fields}
     if plan.interpreter.marks:
         settings["marks"] = ":".join(plan.interpreter.marks)
+    if plan.warm is not None:
+        settings["hash-seed"] = str(_hash_seed(plan))
     if plan.memfs_limit is not None:
         settings["memfs.limit"] = str(plan.memfs_limit)
     if plan.interpreter.self_exec_application:

@@ -80,7 +80,7 @@ def link_modules(plan: Plan, cache: ContentCache, *, elsewhere: bool = False) ->
     Raises DistributionError or HostError; SourceError when a module must go in (``NativeLink.STATIC``) and cannot.
     """
     if not plan.static_modules:
-        return LinkedModules(make_launcher(plan.distribution, plan.link, cache))
+        return LinkedModules(make_launcher(plan.distribution, plan.link, cache, warm=plan.warm is not None))
     work = _Work(plan, cache, find_compiler(cache), elsewhere=elsewhere)
     launcher = work.link()
     refused = work.reasons
@@ -140,7 +140,9 @@ class _Work:
     def _static(self) -> Launcher:
         plan = self.plan
         try:
-            plain = make_launcher(plan.distribution, LinkMode.STATIC, self.cache, compiler=self.compiler)
+            plain = make_launcher(
+                plan.distribution, LinkMode.STATIC, self.cache, compiler=self.compiler, warm=plan.warm is not None
+            )
         except DistributionError as error:
             return self._without(f"libpython is a shared library here: {error.problem}")
         self._prepare(plain.path)
@@ -150,7 +152,12 @@ class _Work:
         plan = self.plan
         try:
             return make_launcher(
-                plan.distribution, LinkMode.STATIC, self.cache, compiler=self.compiler, modules=self._modules()
+                plan.distribution,
+                LinkMode.STATIC,
+                self.cache,
+                compiler=self.compiler,
+                modules=self._modules(),
+                warm=plan.warm is not None,
             )
         except DistributionError as error:
             first = next((line for line in error.details.splitlines() if line.strip()), error.problem)
@@ -159,7 +166,13 @@ class _Work:
     def _without(self, reason: str) -> Launcher:
         for module in self.plan.static_modules:
             self._refuse(module.name, reason)
-        return make_launcher(self.plan.distribution, self.plan.link, self.cache, compiler=self.compiler)
+        return make_launcher(
+            self.plan.distribution,
+            self.plan.link,
+            self.cache,
+            compiler=self.compiler,
+            warm=self.plan.warm is not None,
+        )
 
     def _refuse(self, name: str, reason: str) -> None:
         self.reasons.setdefault(name, reason)

@@ -92,6 +92,13 @@ _DECORATORS = (
         help="Store sources and data smaller; they are decompressed when opened.",
     ),
     _MULTICALL,
+    click.option(
+        "--warm",
+        is_flag=False,
+        flag_value="all",
+        metavar="[MODULE,...|first-run]",
+        help="Start with modules already imported: what the program imports, or these; first-run: made where it first runs.",
+    ),
     click.option("--environment", is_flag=True, help="Let PYTHON* variables count in the executable."),
     click.option("--site", is_flag=True, help="Import site at start."),
     click.option(
@@ -142,6 +149,7 @@ class BuildOptions:
     no_source: bool
     compress: str
     multicall: bool
+    warm: str | None
     environment: bool
     site: bool
     self_exec: str
@@ -214,6 +222,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
     """The options as front-ends take them."""
     from frazil.config.options import SourceOptions  # noqa: PLC0415 - see above
     from frazil.config.sizes import parse_size  # noqa: PLC0415 - see above
+    from frazil.config.warm import parse_warm  # noqa: PLC0415 - see above
     from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, StandardLibrary  # noqa: PLC0415 - see above
 
     interpreter = InterpreterConfig(
@@ -241,6 +250,7 @@ def source_options(options: BuildOptions) -> SourceOptions:
         interpreter=interpreter,
         pmm=_pmm(options),
         native_link=NativeLink(options.native),
+        warm=parse_warm(options.warm, "--warm"),
     )
 
 

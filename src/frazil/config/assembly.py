@@ -201,6 +201,7 @@ class Draft:
             with_source=options.with_source,
             compression=options.compression,
             memfs_limit=options.memfs_limit,
+            warm=options.warm,
             interpreter=options.interpreter,
             pmm=options.pmm,
             application=self.prefix,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, PmmSettings, StandardLibrary
+from frazil.plan import Compression, InterpreterConfig, LinkMode, NativeLink, PmmSettings, StandardLibrary, WarmStart
 
 if TYPE_CHECKING:
     from frazil.native.source import NativeSource
@@ -43,6 +43,7 @@ class SourceOptions:
     compression: Compression = Compression.NONE
     memfs_limit: int | None = None
     """Bytes."""
+    warm: WarmStart | None = None
     archives: tuple[Path, ...] = ()
     """Archives to use, the first of which wins."""
     library: bool = False

@@ -10,6 +10,7 @@ from frazil.config import pmm
 from frazil.config.data_files import split
 from frazil.config.native import native_issues, native_sources
 from frazil.config.sizes import parse_size
+from frazil.config.warm import parse_warm
 from frazil.errors import FrazilError, UsageError
 from frazil.plan import Compression, LinkMode, NativeLink, StandardLibrary
 
@@ -63,6 +64,12 @@ class _Check:
         except FrazilError as error:
             self.issues.append(f"{path}: {error.problem}")
 
+    def warm(self, path: str, value: Any) -> None:
+        try:
+            parse_warm(value, path)
+        except FrazilError as error:
+            self.issues.append(f"{path}: {error.problem}")
+
     def choice(self, path: str, value: Any, choices: tuple[object, ...]) -> None:
         if isinstance(value, bool) or value not in choices:
             listed = ", ".join(repr(one) if isinstance(one, int) else f'"{one}"' for one in choices)
@@ -82,6 +89,7 @@ _KEYS: Final[dict[str, Callable[[_Check, str, Any], None]]] = {
     "compress": lambda check, path, value: check.choice(path, value, tuple(one.value for one in Compression)),
     "memfs-limit": lambda check, path, value: check.size(path, value),
     "source": lambda check, path, value: check.flag(path, value),
+    "warm": lambda check, path, value: check.warm(path, value),
     "multicall": lambda check, path, value: check.flag(path, value),
     "pmm": lambda check, path, value: check.issues.extend(pmm.issues(path, value)),
     "from-source": lambda check, path, value: check.texts(path, value),
@@ -138,6 +146,7 @@ def _apply(options: SourceOptions, table: Mapping[str, Any], base: Path) -> Sour
         with_source=options.with_source and table.get("source", True),
         compression=compression,
         memfs_limit=limit,
+        warm=options.warm or parse_warm(table.get("warm"), "tool.frazil.warm"),
         interpreter=interpreter,
         pmm=pmm.from_table(table.get("pmm", {}), base, "tool.frazil.pmm", options.pmm),
         from_source=(*table.get("from-source", ()), *options.from_source),

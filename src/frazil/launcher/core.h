@@ -12,6 +12,7 @@ typedef enum frazil_mode {
     FRAZIL_APPLICATION, /* run an entry point */
     FRAZIL_INTERPRETER, /* be a Python interpreter: options, -c, -m, a script */
     FRAZIL_MULTIPROCESSING, /* be a child of multiprocessing */
+    FRAZIL_WARMING, /* import modules, and have a snapshot made (docs/spec/snapshot.md) */
 } frazil_mode;
 
 typedef struct frazil_core {

@@ -14,6 +14,7 @@
 #include "memfs/memfs.h"
 #include "native/native.h"
 #include "platform/platform.h"
+#include "warm/warm.h"
 
 /* Defined in link mode static, where embedding and core are one program. */
 extern int frazil_embed_main(const frazil_core *core) __attribute__((weak));
@@ -212,16 +213,17 @@ damaged:
     return NULL;
 }
 
+/* Defined in launchers of executables that were built warm. */
+#pragma weak frazil_warm_begin
+#pragma weak frazil_warm_start
+#pragma weak frazil_warm_explain
+#pragma weak frazil_warm_resume
+
 static frazil_core core;
 
-/* Image, memfs and what is known of the process; 0, or the exit code after a message. */
-static int prepare(int argc, char **argv)
+/* What this process is, as far as it is known without the image. */
+static void know_process(int argc, char **argv, const char *debug)
 {
-    const char *debug = secure_getenv("FRAZIL_DEBUG");
-    const char *version, *self_exec, *limit;
-    int failure;
-
-    started = frazil_platform_now();
     core.step = lists(debug, "start") ? say_step : say_nothing;
     core.damaged = say_damaged;
     core.debug_import = lists(debug, "import");
@@ -229,7 +231,32 @@ static int prepare(int argc, char **argv)
     core.argv = argv;
     core.name = message_name = program_name(argv);
     core.image = &image;
+    frazil_native_set_debug(lists(debug, "native"));
+}
 
+/* The executable's path, and how it is executed again. */
+static void know_executable(void)
+{
+    const char *version = icecube_setting(&image, "python");
+    const char *self_exec = icecube_setting(&image, "self-exec");
+
+    frazil_platform_executable(executable, sizeof executable);
+    core.executable = executable;
+    snprintf(interpreter, sizeof interpreter, FRAZIL_MOUNT "/bin/python%s", version ? version : "");
+    frazil_exec_init(executable, interpreter, self_exec && strcmp(self_exec, "application") == 0);
+    if (core.mode == FRAZIL_WARMING)
+        snprintf(executable, sizeof executable, "%s", FRAZIL_WARM_MAKER);
+}
+
+/* Image, memfs and what is known of the process; 0, or the exit code after a message. */
+static int prepare(int argc, char **argv)
+{
+    const char *debug = secure_getenv("FRAZIL_DEBUG");
+    const char *limit;
+    int failure;
+
+    started = core.mode == FRAZIL_WARMING ? 0 : frazil_platform_now();
+    know_process(argc, argv, debug);
     failure = open_image();
     if (failure)
         return failure;
@@ -237,15 +264,8 @@ static int prepare(int argc, char **argv)
 
     limit = icecube_setting(&image, "memfs.limit");
     frazil_memfs_mount(&image, limit ? strtoull(limit, NULL, 10) : 0);
-    frazil_native_set_debug(lists(debug, "native"));
     core.step("mount");
-
-    frazil_platform_executable(executable, sizeof executable);
-    core.executable = executable;
-    version = icecube_setting(&image, "python");
-    self_exec = icecube_setting(&image, "self-exec");
-    snprintf(interpreter, sizeof interpreter, FRAZIL_MOUNT "/bin/python%s", version ? version : "");
-    frazil_exec_init(executable, interpreter, self_exec && strcmp(self_exec, "application") == 0);
+    know_executable();
     return 0;
 }
 
@@ -253,7 +273,7 @@ static int prepare(int argc, char **argv)
 static int run(void)
 {
     embedding function;
-    int failure = choose_mode(&core);
+    int failure = core.mode == FRAZIL_WARMING ? 0 : choose_mode(&core);
 
     if (failure)
         return failure;
@@ -262,10 +282,31 @@ static int run(void)
     return function ? function(&core) : FRAZIL_EXIT_DAMAGED;
 }
 
+/* Go on where the snapshot was made: with another process, and the entry still to run. */
+static int resume(int argc, char **argv, const char *debug, uint64_t begun)
+{
+    int failure;
+
+    started = begun;
+    core.mode = FRAZIL_APPLICATION;
+    know_process(argc, argv, debug);
+    core.step("snapshot");
+    know_executable();
+    failure = choose_mode(&core);
+    return failure ? failure : frazil_warm_resume(&core);
+}
+
 int frazil_main(int argc, char **argv)
 {
-    int failure = prepare(argc, argv);
+    const char *debug = secure_getenv("FRAZIL_DEBUG");
+    uint64_t begun = frazil_platform_now();
+    int failure;
 
+    if (frazil_warm_start && frazil_warm_start(argc, argv, lists(debug, "warm")))
+        return resume(argc, argv, debug, begun);
+    if (frazil_warm_begin && frazil_warm_begin(&argc, &argv))
+        core.mode = FRAZIL_WARMING;
+    failure = prepare(argc, argv);
     return failure ? failure : run();
 }
 

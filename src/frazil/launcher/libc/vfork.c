@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
@@ -22,7 +23,7 @@ bool frazil_is_guest(void)
 
 void frazil_no_guest(void)
 {
-    owner = frazil_kernel(SYS_getpid, 0);
+    owner = getpid();
     __atomic_store_n(&frazil_guests, 0, __ATOMIC_RELAXED);
 }
 

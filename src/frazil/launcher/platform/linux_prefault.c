@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #define PAGE 4096ul
+#define SNAPSHOT_ADDRESS 0x4000000000ul /* docs/spec/launcher.md */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -25,6 +26,11 @@ __attribute__((constructor)) static void prefault(void)
     const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
     unsigned long count = header ? getauxval(AT_PHNUM) : 0;
     uintptr_t fixed = 0;
+
+    /* A warm start replaces the data (docs/spec/snapshot.md). */
+    for (unsigned long i = 0; i < count; i++)
+        if (header[i].p_type == PT_LOAD && header[i].p_vaddr == SNAPSHOT_ADDRESS)
+            return;
 
     /* What the dynamic linker has made read-only by now would make the advice fail. */
     for (unsigned long i = 0; i < count; i++)

@@ -17,8 +17,14 @@
 #include "python/fields.h"
 #include "python/module.h"
 #include "python/search_path.h"
+#include "python/warm.h"
 
 #define PREFIX FRAZIL_MOUNT
+
+/* Defined in launchers of executables that were built warm. */
+#pragma weak frazil_warm_prepare
+#pragma weak frazil_warm_make
+#pragma weak frazil_warm_leave
 
 static const char *setting(const frazil_core *core, const char *name)
 {
@@ -85,7 +91,11 @@ static PyStatus preinitialize(const frazil_core *core)
     PyPreConfig config;
     bool application = core->mode != FRAZIL_INTERPRETER;
 
+    if (core->mode == FRAZIL_WARMING)
+        frazil_warm_prepare();
     PyPreConfig_InitPythonConfig(&config);
+    if (core->mode == FRAZIL_WARMING)
+        config.allocator = PYMEM_ALLOCATOR_MALLOC;
     config.isolated = application && !is_set(core, "environment");
     config.use_environment = is_set(core, "environment");
     /* Coercion would change LC_CTYPE in the environment of our children. UTF-8 mode does for the C locale what it is for. */
@@ -195,6 +205,10 @@ static PyStatus initialize(const frazil_core *core)
     config.pathconfig_warnings = 0;
     config.use_frozen_modules = 1;
     config.optimization_level = atoi(setting(core, "optimize"));
+    if (*setting(core, "hash-seed")) {
+        config.use_hash_seed = 1;
+        config.hash_seed = strtoul(setting(core, "hash-seed"), NULL, 10);
+    }
     if (core->debug_import)
         config.import_time = 1;
 
@@ -306,6 +320,8 @@ static int finish(PyObject *result)
         code = 1;
     }
     Py_XDECREF(result);
+    if (frazil_warm_leave && frazil_warm_leave(&code))
+        return interrupted ? die_by_sigint() : code;
     frazil_spare_collections();
     if (Py_FinalizeEx() < 0)
         code = 120; /* as CPython: the streams could not be flushed */
@@ -319,6 +335,15 @@ static int failed(const frazil_core *core, PyStatus status)
     fprintf(stderr, "%s: Python cannot start: %s%s%s\n", core->name, status.func ? status.func : "", status.func ? ": " : "",
         status.err_msg ? status.err_msg : "unknown error");
     return FRAZIL_EXIT_DAMAGED;
+}
+
+int frazil_embed_run(const frazil_core *core)
+{
+    if (core->mode == FRAZIL_INTERPRETER)
+        return Py_RunMain();
+    if (core->mode == FRAZIL_MULTIPROCESSING)
+        return finish(call_boot("run_multiprocessing_child", "()"));
+    return finish(run_entry(core));
 }
 
 /* Up to "interpreter ready, entry not yet run"; false with the exit code after a message. */
@@ -368,11 +393,7 @@ int frazil_embed_main(const frazil_core *core)
 
     if (!start(core, &code))
         return code;
-    if (core->mode == FRAZIL_INTERPRETER)
-        return Py_RunMain();
-    if (core->mode == FRAZIL_MULTIPROCESSING)
-        return finish(call_boot("run_multiprocessing_child", "()"));
-    return finish(run_entry(core));
+    return core->mode == FRAZIL_WARMING ? frazil_warm_make(core) : frazil_embed_run(core);
 }
 
 int frazil_embed_start(const frazil_core *core)

@@ -130,3 +130,102 @@ void frazil_spare_collections(void)
     Py_XDECREF(gc);
     PyErr_Clear();
 }
+
+/* -- restored processes ----------------------------------------------------------------------------------------------- */
+
+/* Types of modules written in C whose objects do nothing but free memory when they go. */
+static bool is_plain_extension(const PyTypeObject *type)
+{
+    static const char *const modules[]
+        = {"functools.", "itertools.", "re.", "collections.", "operator.", "_operator.", "_struct.", "_random.", "random.",
+            "_json.", "_csv.", "_thread.", "_queue.", "_ssl.", "_abc.", "_contextvars.", "datetime.", "array.", "decimal.",
+            "_hashlib.", "zlib.", "types.", "_typing.", "typing.", "string.", "posix.", "os.", "time.", "_weakref.", "pyexpat.",
+            "builtins.", "_sre.", "_functools.", "_collections.", "_opcode.", "ast.", "_ast.", "signal.", "select."};
+
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        if (strncmp(type->tp_name, modules[i], strlen(modules[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool can_be_left(PyObject *object, destructor of_classes)
+{
+    PyTypeObject *type = Py_TYPE(object);
+
+    if ((type->tp_finalize || type->tp_del) && !is_finished_generator(object))
+        return false;
+    while (type && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && type->tp_dealloc == of_classes)
+        type = type->tp_base;
+    return type && (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || is_plain_extension(type));
+}
+
+/* How classes written in Python free their objects. */
+static destructor dealloc_of_classes(void)
+{
+    PyObject *type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "left");
+    destructor found = type ? ((PyTypeObject *)type)->tp_dealloc : NULL;
+
+    Py_XDECREF(type);
+    return found;
+}
+
+static void know_streams(sight *seen)
+{
+    static const char *const names[] = {"stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        know_stream(seen, names[i]);
+}
+
+static bool is_stream(const sight *seen, const PyObject *object)
+{
+    for (int i = 0; i < seen->stream_count; i++)
+        if (seen->streams[i] == object)
+            return true;
+    return false;
+}
+
+bool frazil_can_leave(void)
+{
+    PyObject *gc, *objects = NULL;
+    sight seen = {0};
+    bool leave;
+
+    end_program();
+    gc = PyImport_ImportModule("gc");
+    leave = gc && !is_watched(gc);
+    if (leave) {
+        destructor of_classes = dealloc_of_classes();
+        know_streams(&seen);
+        objects = PyObject_CallMethod(gc, "get_objects", NULL); /* without those that are frozen */
+        leave = objects != NULL;
+        for (Py_ssize_t i = 0; leave && i < PyList_GET_SIZE(objects); i++) {
+            PyObject *object = PyList_GET_ITEM(objects, i);
+            leave = can_be_left(object, of_classes) || is_stream(&seen, object);
+        }
+    }
+    Py_XDECREF(objects);
+    Py_XDECREF(gc);
+    PyErr_Clear();
+    return leave;
+}
+
+bool frazil_holds_finalizers(const char **type)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *objects = gc ? PyObject_CallMethod(gc, "get_objects", NULL) : NULL;
+    sight seen = {0};
+    bool found = objects == NULL;
+
+    know_streams(&seen);
+    for (Py_ssize_t i = 0; objects && !found && i < PyList_GET_SIZE(objects); i++) {
+        PyObject *object = PyList_GET_ITEM(objects, i);
+        PyTypeObject *of = Py_TYPE(object);
+        found = (of->tp_finalize || of->tp_del) && !is_finished_generator(object) && !is_stream(&seen, object);
+        *type = of->tp_name;
+    }
+    Py_XDECREF(objects);
+    Py_XDECREF(gc);
+    PyErr_Clear();
+    return found;
+}

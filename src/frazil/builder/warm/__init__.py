@@ -1,0 +1,1 @@
+"""Warm start: makes the snapshot of an executable, and adds it (``docs/spec/snapshot.md``)."""

@@ -1,0 +1,132 @@
+"""Makes the snapshot of an executable: two dumps, compared, written down, restored and tried (``docs/spec/snapshot.md``)."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import icecube
+from frazil.builder.elf import SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, ElfError, read_image, write_segment
+from frazil.builder.host import Warmed
+from frazil.builder.warm import format as layout
+from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
+from frazil.builder.warm.dumps import DumpError, make_dump
+from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
+from frazil.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from frazil.builder.warm.compare import Comparison, Unexplained
+    from frazil.builder.warm.dumps import Dump
+
+SECONDS: Final = 60.0
+"""How long importing may take."""
+_PAGE: Final = 4096
+_GAP: Final = 16
+"""So many pages of zeros are written out rather than mapped on their own."""
+
+
+def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warmed:
+    """Write ``executable`` with a snapshot of its start to ``output``. Raises SourceError when none can be made."""
+    with tempfile.TemporaryDirectory(prefix="frazil-warm-") as directory:
+        try:
+            dumps = [make_dump(executable, modules, Path(directory), SECONDS) for _ in range(2)]
+        except DumpError as error:
+            raise SourceError(f"no snapshot can be made: {error}", where=executable.name, details=error.details) from error
+        snapshot = _snapshot(executable, dumps)
+    write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
+    return Warmed(len(snapshot), tuple(modules))
+
+
+def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
+    first, second = dumps
+    data = executable.read_bytes()
+    try:
+        program = Dynamic.parse(data)
+        kept = list(_within(kept_ranges(program), first))
+    except ElfError as error:
+        raise SourceError(f"no snapshot can be made: the launcher {error}", where=executable.name) from error
+    try:
+        comparison = compare(first, second, kept)
+    except LayoutError as error:
+        raise SourceError(f"no snapshot can be made: {error}", where=executable.name) from error
+    _require_explained(executable, first, comparison)
+    names = sorted({word.target for word in comparison.relocations})
+    image = icecube.Image(read_image(executable))
+    block = next((bytes(first.content(one)) for one in first.ranges if one.kind == "thread" and one.name == "program"), b"")
+    return layout.write(
+        layout.Snapshot(
+            image=image.header.digest,
+            build=build_id(data),
+            processor=first.processor,
+            thread_block=block,
+            pieces=list(_pieces(first)),
+            words=[
+                layout.Word(word.address, names.index(word.target), word.offset, word.thread_local)
+                for word in comparison.relocations
+            ],
+            targets=[_target(name) for name in names],
+            kept=kept,
+            conditions=[],
+        )
+    )
+
+
+def _within(ranges: Iterable[tuple[int, int]], dump: Dump) -> Iterator[tuple[int, int]]:
+    """The parts of the ranges that are replaced at a restore; the rest is read-only by then."""
+    for start, size in ranges:
+        for one in dump.ranges:
+            low, high = max(start, one.address), min(start + size, one.address + one.size)
+            if one.kind == "program" and low < high:
+                yield low, high - low
+
+
+def _require_explained(executable: Path, dump: Dump, comparison: Comparison) -> None:
+    if comparison.unexplained:
+        details = "\n".join(_line(dump, one) for one in comparison.unexplained[:200])
+        raise SourceError(
+            f"no snapshot can be made: {len(comparison.unexplained)} words are not the same in two starts",
+            where=executable.name,
+            details=details,
+        )
+
+
+def _line(dump: Dump, one: Unexplained) -> str:
+    into = next((mapping.name or "memory" for mapping in dump.mappings if mapping.low <= one.values[0] < mapping.high), "?")
+    return f"  {one.address:#x} in {one.range.name or one.range.kind}: {one.values[0]:#x}, {one.values[1]:#x} ({into})"
+
+
+def _target(name: str) -> layout.Target:
+    if name == THREAD:
+        return layout.Target(layout.OBJECT_THREAD, name, b"")
+    if name == VDSO:
+        return layout.Target(layout.OBJECT_VDSO, name, b"")
+    return layout.Target(layout.OBJECT_LIBRARY, Path(name).name, build_id(Path(name).read_bytes()))
+
+
+def _pieces(dump: Dump) -> Iterator[layout.Piece]:
+    for one in dump.ranges:
+        content = bytes(dump.content(one))
+        if one.kind == "program":
+            yield layout.Piece(layout.PROGRAM, one.address, one.size, layout.READ | layout.WRITE, content)
+        elif one.kind != "thread":
+            yield from _without_zeros(one.address, content)
+
+
+def _without_zeros(address: int, content: bytes) -> Iterator[layout.Piece]:
+    """Pieces for pages that hold something; long stretches of zeros are pieces without content."""
+    both = layout.READ | layout.WRITE
+    at = 0
+    for zeros in re.finditer(rb"\0{%d,}" % (_GAP * _PAGE), content):
+        start, end = -(-zeros.start() // _PAGE) * _PAGE, zeros.end() // _PAGE * _PAGE
+        if end - start < _GAP * _PAGE:
+            continue
+        if start > at:
+            yield layout.Piece(layout.PAGES, address + at, start - at, both, content[at:start])
+        yield layout.Piece(layout.ZERO, address + start, end - start, both)
+        at = end
+    if at < len(content):
+        yield layout.Piece(layout.PAGES, address + at, len(content) - at, both, content[at:])

@@ -1,0 +1,42 @@
+"""Which modules a snapshot imports when its author names none: what importing the entry points would import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from frazil.builder.bytecode_worker import GUARDED, LAZY, MAIN
+from frazil.plan import EntryKind
+from frazil.resources.kinds import SourceModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from frazil.builder.bytecode import Compiled
+    from frazil.plan import EntryPoint, Plan
+    from frazil.resources.collection import Collection
+
+_NOT_AT_ONCE: Final = GUARDED | LAZY | MAIN
+
+
+def snapshot_modules(plan: Plan, collection: Collection, compiled: Mapping[str, Compiled]) -> tuple[str, ...]:
+    """The names to import, in the order of the entry points and of their import statements."""
+    if plan.warm is not None and plan.warm.modules:
+        return plan.warm.modules
+    names = [name for entry in plan.entries for name in _of_entry(entry, collection, compiled)]
+    return tuple(dict.fromkeys(names))
+
+
+def _of_entry(entry: EntryPoint, collection: Collection, compiled: Mapping[str, Compiled]) -> Iterator[str]:
+    if entry.kind is EntryKind.FUNCTION:
+        yield entry.target.partition(":")[0]
+        return
+    for module in collection.modules():
+        if not isinstance(module, SourceModule) or module.path not in compiled:
+            continue
+        if module.path == entry.target or module.name in {entry.target, f"{entry.target}.__main__"}:
+            if module.name == entry.target and module.package and entry.kind is EntryKind.MODULE:
+                yield module.name
+            else:
+                for one in compiled[module.path].imports:
+                    if not one.flags & _NOT_AT_ONCE:
+                        yield one.name

@@ -1,0 +1,206 @@
+/* Making a snapshot of an interpreter, and going on in a restored one (python/warm.h, docs/spec/snapshot.md).
+ *
+ * A restored process goes on as a child does after fork: PyOS_AfterFork_Child makes locks and thread identities this process's
+ * own and runs what modules registered with os.register_at_fork. frazil_runtime.warm sets the rest. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "python/embed_exit.h"
+#include "python/warm.h"
+#include "warm/record.h"
+#include "warm/region.h"
+#include "warm/restore.h"
+#include "warm/warm.h"
+
+extern char **environ;
+
+static PyMemAllocatorEx memory_allocator, object_allocator;
+static PyObjectArenaAllocator arena_allocator;
+static bool holds_finalizers; /* the snapshot: its objects must see the end of the program */
+
+/* Stacks of frames, too, are arenas. */
+static void *allocate_arena(void *context, size_t size)
+{
+    (void)context;
+    return frazil_warm == FRAZIL_WARM_MAKING ? frazil_region_allocate(size, 4096)
+                                             : arena_allocator.alloc(arena_allocator.ctx, size);
+}
+
+static void free_arena(void *context, void *arena, size_t size)
+{
+    (void)context;
+    if (!frazil_region_owns(arena))
+        arena_allocator.free(arena_allocator.ctx, arena, size);
+    else if (frazil_warm == FRAZIL_WARM_MAKING)
+        frazil_region_free(arena);
+}
+
+void frazil_warm_prepare(void)
+{
+    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
+    PyObject_GetArenaAllocator(&arena_allocator);
+    PyObject_SetArenaAllocator(&(PyObjectArenaAllocator){NULL, allocate_arena, free_arena});
+}
+
+/* -- making ----------------------------------------------------------------------------------------------------------- */
+
+/* "file:line" of the Python code that runs. */
+static void where(char *text, unsigned long size)
+{
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    PyFrameObject *frame = thread && PyGILState_Check() ? PyThreadState_GetFrame(thread) : NULL;
+    PyObject *type, *value, *traceback;
+
+    *text = '\0';
+    PyErr_Fetch(&type, &value, &traceback);
+    for (int depth = 0; frame && depth < 64; depth++) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        PyFrameObject *back = PyFrame_GetBack(frame);
+        const char *file = PyUnicode_AsUTF8(code->co_filename);
+        size_t length = strlen(text);
+        if (file && *file == '/')
+            snprintf(text + length, size - length, "%s%s:%d", length ? "|" : "", file, PyFrame_GetLineNumber(frame));
+        Py_DECREF(code);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    Py_XDECREF(frame);
+    PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *call_warm(const char *function, PyObject *argument)
+{
+    PyObject *module = PyImport_ImportModule("frazil_runtime.warm");
+    PyObject *callable = module ? PyObject_GetAttrString(module, function) : NULL;
+    PyObject *result = callable ? PyObject_CallFunctionObjArgs(callable, argument, NULL) : NULL;
+
+    Py_XDECREF(callable);
+    Py_XDECREF(module);
+    return result;
+}
+
+static PyObject *asked_modules(void)
+{
+    PyObject *names = PyList_New(0);
+
+    for (char **at = frazil_warm_modules(); names && *at; at++) {
+        PyObject *name = PyUnicode_DecodeFSDefault(*at);
+        if (!name || PyList_Append(names, name) < 0)
+            Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
+/* The environment as a dictionary of bytes, as the posix module makes it. */
+static PyObject *environment(void)
+{
+    PyObject *result = PyDict_New();
+
+    for (char **at = environ; result && at && *at; at++) {
+        const char *equals = strchr(*at, '=');
+        PyObject *name = equals ? PyBytes_FromStringAndSize(*at, equals - *at) : NULL;
+        PyObject *value = equals ? PyBytes_FromString(equals + 1) : NULL;
+        if (name && value)
+            PyDict_SetDefault(result, name, value);
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+    }
+    return result;
+}
+
+static int resume(const frazil_core *core);
+
+int frazil_warm_make(const frazil_core *core)
+{
+    PyObject *names = asked_modules();
+    PyObject *done = NULL;
+    const char *type = "";
+    int error;
+
+    frazil_warm_where = where;
+    if (names)
+        done = call_warm("make", names);
+    Py_XDECREF(names);
+    if (!done) {
+        PyErr_Print();
+        fflush(stderr);
+        _exit(1);
+    }
+    Py_DECREF(done);
+    holds_finalizers = frazil_holds_finalizers(&type);
+    if (holds_finalizers)
+        frazil_record_note("finalizer", type, NULL);
+    Py_XDECREF(call_warm("freeze", NULL));
+    frazil_warm_resume = resume;
+    PyOS_BeforeFork();
+    PyThreadState_Get()->native_thread_id = 0; /* PyOS_AfterFork_Child sets it */
+    error = frazil_warm_dump();
+    if (error)
+        fprintf(stderr, "frazil: warm: the dump cannot be written: %s\n", strerror(error));
+    fflush(stderr);
+    _exit(error ? 1 : 0);
+}
+
+/* -- going on --------------------------------------------------------------------------------------------------------- */
+
+static int resume(const frazil_core *core)
+{
+    PyObject *variables, *result;
+
+    setlocale(LC_CTYPE, "");
+    PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
+    PyOS_AfterFork_Child();
+    core->step("interpreter");
+    variables = environment();
+    result = variables ? call_warm("resume", variables) : NULL;
+    Py_XDECREF(variables);
+    if (!result) {
+        if (getenv("FRAZIL_DEBUG"))
+            PyErr_Print();
+        frazil_warm_give_up("the interpreter cannot go on");
+    }
+    Py_XDECREF(result);
+    frazil_warm_settled();
+    core->step("entry");
+    return frazil_embed_run(core);
+}
+
+/* As finalization does; false when the stream cannot be flushed. */
+static bool flush(const char *name)
+{
+    PyObject *stream = PySys_GetObject(name), *closed, *done;
+    bool open;
+
+    if (!stream || stream == Py_None)
+        return true;
+    closed = PyObject_GetAttrString(stream, "closed");
+    open = !closed || PyObject_IsTrue(closed) == 0;
+    PyErr_Clear();
+    Py_XDECREF(closed);
+    done = open ? PyObject_CallMethod(stream, "flush", NULL) : Py_NewRef(Py_None);
+    if (!done && strcmp(name, "stdout") == 0)
+        PyErr_WriteUnraisable(stream);
+    PyErr_Clear();
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
+bool frazil_warm_leave(int *code)
+{
+    if (frazil_warm != FRAZIL_WARM_RESTORED || holds_finalizers || !frazil_can_leave())
+        return false;
+    if (!flush("stdout"))
+        *code = 120;
+    flush("stderr");
+    return true;
+}

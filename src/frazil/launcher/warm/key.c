@@ -1,0 +1,283 @@
+/* Finding a snapshot, and checking that it fits (warm/key.h). Reads only; a damaged snapshot is found out, not followed. */
+#define _GNU_SOURCE
+#include "warm/key.h"
+
+#include <cpuid.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+
+#include "image/crc32.h"
+#include "memfs/kernel.h"
+#include "platform/platform.h"
+
+#define PAGE 4096ul
+#define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
+
+/* -- the snapshot ----------------------------------------------------------------------------------------------------- */
+
+static bool find_segment(frazil_snapshot *snapshot)
+{
+    const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    unsigned long count = getauxval(AT_PHNUM);
+
+    for (unsigned long i = 0; header && i < count; i++)
+        if (header[i].p_type == PT_LOAD && header[i].p_vaddr == FRAZIL_SNAPSHOT_ADDRESS) {
+            snapshot->data = (const uint8_t *)FRAZIL_SNAPSHOT_ADDRESS;
+            snapshot->size = header[i].p_filesz;
+            snapshot->offset = header[i].p_offset;
+            return true;
+        }
+    return false;
+}
+
+/* As for the image: a system call that copies from there fails where a load would end the program. */
+static bool can_be_read(uintptr_t address)
+{
+    return frazil_kernel(SYS_rt_sigprocmask, -1, address & ~(uintptr_t)7, 0, 8) != -EFAULT;
+}
+
+static bool is_inside(const snapshot_header *header, snapshot_table table, size_t each)
+{
+    return table.offset >= sizeof *header && table.offset % 8 == 0 && table.offset <= header->tables_size
+        && table.count <= (header->tables_size - table.offset) / each;
+}
+
+static bool tables_hold(const snapshot_header *header)
+{
+    return is_inside(header, header->pieces, sizeof(snapshot_piece))
+        && is_inside(header, header->relocations, sizeof(snapshot_relocation))
+        && is_inside(header, header->objects, sizeof(snapshot_object)) && header->objects.count <= FRAZIL_OBJECTS_AT_MOST
+        && is_inside(header, header->kept, sizeof(snapshot_range))
+        && is_inside(header, header->conditions, sizeof(snapshot_condition))
+        && is_inside(header, header->libraries, sizeof(snapshot_library)) && header->thread_block <= header->tables_size
+        && header->thread_block_size <= header->tables_size - header->thread_block;
+}
+
+const char *frazil_snapshot_open(frazil_snapshot *snapshot)
+{
+    snapshot_header copy;
+    uint32_t crc;
+
+    if (!find_segment(snapshot))
+        return "";
+    if (snapshot->size < PAGE || !can_be_read(FRAZIL_SNAPSHOT_ADDRESS + snapshot->size - 1))
+        return "the snapshot is truncated";
+    memcpy(&copy, snapshot->data, sizeof copy);
+    if (memcmp(copy.magic, FRAZIL_SNAPSHOT_MAGIC, sizeof copy.magic) != 0 || copy.version != FRAZIL_SNAPSHOT_VERSION
+        || copy.size != snapshot->size || copy.tables_size < sizeof copy || copy.tables_size > copy.size)
+        return "the snapshot is damaged: its header does not hold";
+    crc = copy.crc;
+    copy.crc = 0;
+    if (frazil_crc32(frazil_crc32(0, &copy, sizeof copy), snapshot->data + sizeof copy, copy.tables_size - sizeof copy) != crc
+        || !tables_hold(&copy))
+        return "the snapshot is damaged: its tables do not hold";
+    snapshot->header = (const snapshot_header *)snapshot->data;
+    return NULL;
+}
+
+/* -- the key ---------------------------------------------------------------------------------------------------------- */
+
+/* What glibc (2.33 and later) found out at its start; asking the processor costs more on virtual machines. */
+struct cpuid_feature {
+    uint32_t cpuid[4];
+    uint32_t active[4];
+};
+extern const struct cpuid_feature *__x86_get_cpuid_feature_leaf(unsigned leaf) __attribute__((weak));
+#define LEAVES 9
+
+static uint64_t mixed(uint64_t hash, uint64_t value)
+{
+    hash ^= value;
+    hash *= 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 29;
+}
+
+uint64_t frazil_key_processor(void)
+{
+    uint64_t hash = 1;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+
+    for (unsigned leaf = 0; __x86_get_cpuid_feature_leaf && leaf < LEAVES; leaf++) {
+        const struct cpuid_feature *found = __x86_get_cpuid_feature_leaf(leaf);
+        for (int i = 0; i < 4; i++)
+            if (leaf != 0 || i != 1) /* the first leaf's EBX names the core */
+                hash = mixed(hash, (uint64_t)found->cpuid[i] << 32 | found->active[i]);
+    }
+    if (!__x86_get_cpuid_feature_leaf && __get_cpuid(1, &a, &b, &c, &d)) {
+        hash = mixed(mixed(hash, (uint64_t)a << 32 | c), d);
+        if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+            hash = mixed(mixed(hash, (uint64_t)b << 32 | c), d);
+    }
+    return hash;
+}
+
+unsigned frazil_key_processors(void)
+{
+    cpu_set_t set;
+    long size = frazil_kernel(SYS_sched_getaffinity, 0, sizeof set, &set);
+    unsigned count = 0;
+
+    for (long i = 0; i < size; i++)
+        count += (unsigned)__builtin_popcount(((unsigned char *)&set)[i]);
+    return count;
+}
+
+typedef struct look {
+    const frazil_snapshot *snapshot;
+    frazil_bases *bases;
+    const char *missing; /* the object whose build is another */
+    unsigned found;
+} look;
+
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool has_build(const struct dl_phdr_info *info, const uint8_t *build, size_t size)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
+        const char *at = (const char *)(info->dlpi_addr + one->p_vaddr), *end = at + one->p_memsz;
+        while (one->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) < end) {
+            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
+            const char *name = at + sizeof *note, *content = name + ((note->n_namesz + 3) & ~3u);
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0)
+                return note->n_descsz == size && memcmp(content, build, size) == 0;
+            at = content + ((note->n_descsz + 3) & ~3u);
+        }
+    }
+    return false;
+}
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *context)
+{
+    look *in = context;
+    const snapshot_header *header = in->snapshot->header;
+    const snapshot_object *objects = frazil_snapshot_table(in->snapshot, header->objects);
+    const char *name = last_component(info->dlpi_name);
+
+    (void)size;
+    if (!*info->dlpi_name) { /* the program */
+        in->bases->thread_block = info->dlpi_tls_data;
+        for (int i = 0; i < info->dlpi_phnum; i++)
+            if (info->dlpi_phdr[i].p_type == PT_TLS)
+                in->bases->thread_block_size = info->dlpi_phdr[i].p_memsz;
+    }
+    for (uint32_t i = 0; i < header->objects.count; i++) {
+        if (objects[i].kind != OBJECT_LIBRARY || strcmp(frazil_snapshot_text(in->snapshot, objects[i].name), name) != 0)
+            continue;
+        if (!has_build(info, in->snapshot->data + objects[i].build, objects[i].build_size)) {
+            in->missing = frazil_snapshot_text(in->snapshot, objects[i].name);
+            return 1;
+        }
+        in->bases->object[i] = info->dlpi_addr;
+        in->found++;
+    }
+    return 0;
+}
+
+/* Where this process has the objects that the snapshot points into; NULL, or the name of one that is another or not there. */
+static const char *find_objects(const frazil_snapshot *snapshot, frazil_bases *bases)
+{
+    const snapshot_object *objects = frazil_snapshot_table(snapshot, snapshot->header->objects);
+    look in = {snapshot, bases, NULL, 0};
+
+    dl_iterate_phdr(look_at, &in);
+    for (uint32_t i = 0; i < snapshot->header->objects.count && !in.missing; i++) {
+        if (objects[i].kind == OBJECT_THREAD)
+            bases->object[i] = (uintptr_t)__builtin_thread_pointer();
+        else if (objects[i].kind == OBJECT_VDSO)
+            bases->object[i] = getauxval(AT_SYSINFO_EHDR);
+        if (!bases->object[i])
+            in.missing = frazil_snapshot_text(snapshot, objects[i].name);
+    }
+    return in.missing;
+}
+
+static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_condition *one)
+{
+    const char *name = frazil_snapshot_text(snapshot, one->name);
+    struct stat status;
+    const char *value;
+
+    switch (one->kind) {
+    case CONDITION_VARIABLE:
+        value = getenv(name);
+        return value && strcmp(value, frazil_snapshot_text(snapshot, one->value)) == 0;
+    case CONDITION_ABSENT:
+        return !getenv(name);
+    case CONDITION_FILE:
+        return frazil_kernel(SYS_newfstatat, AT_FDCWD, name, &status, 0) == 0 && (uint64_t)status.st_size == one->size
+            && (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec == one->modified;
+    case CONDITION_MISSING:
+        return frazil_kernel(SYS_newfstatat, AT_FDCWD, name, &status, 0) < 0;
+    default:
+        return false;
+    }
+}
+
+/* Python's signal module keeps what it found; the snapshot's process found no signal ignored. */
+static bool signals_are_default(void)
+{
+    struct {
+        uintptr_t handler;
+        uint64_t rest[3];
+    } action;
+
+    for (int number = 1; number < NSIG; number++)
+        if (number != SIGPIPE && number != SIGXFSZ /* Python ignores these by itself */
+            && frazil_kernel(SYS_rt_sigaction, number, 0, &action, 8) == 0 && action.handler != 0)
+            return false;
+    return true;
+}
+
+static const char *check_streams(void)
+{
+    struct stat status;
+
+    for (int number = 0; number <= 2; number++)
+        if (frazil_kernel(SYS_fstat, number, &status) < 0 || (S_ISDIR(status.st_mode) && number == 0))
+            return "a standard stream is closed, or a directory";
+    return NULL;
+}
+
+const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail)
+{
+    const snapshot_header *header = snapshot->header;
+    const snapshot_condition *conditions = frazil_snapshot_table(snapshot, header->conditions);
+    const void *image;
+    size_t size;
+    uint64_t offset;
+
+    *detail = "";
+    if (!frazil_platform_image(&image, &size, &offset) || size < PAGE
+        || memcmp((const uint8_t *)image + IMAGE_DIGEST, header->image, sizeof header->image) != 0)
+        return "it was made with another image";
+    *detail = find_objects(snapshot, bases);
+    if (*detail)
+        return "it was made with another build of";
+    *detail = "";
+    if (bases->thread_block_size != header->thread_block_size || (header->thread_block_size && !bases->thread_block))
+        return "it was made with another launcher";
+    if (frazil_key_processor() != header->processor)
+        return "it was made on another processor";
+    for (uint32_t i = 0; i < header->conditions.count; i++)
+        if (!condition_holds(snapshot, &conditions[i])) {
+            *detail = frazil_snapshot_text(snapshot, conditions[i].name);
+            return "an import looked at this, and it was different:";
+        }
+    if (!signals_are_default())
+        return "a signal is ignored";
+    return check_streams();
+}

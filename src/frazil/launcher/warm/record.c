@@ -1,0 +1,410 @@
+/* Calls that are recorded while a snapshot is made (warm/record.h). Each function stands in the place of libc's. */
+#include "libc/real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memfs/kernel.h"
+#include "warm/record.h"
+#include "warm/warm.h"
+
+#define HANDLERS_AT_MOST 512
+#define KEYS_AT_MOST 128
+#define VARIABLES_AT_MOST 64
+#define VARIABLE_SIZE 512
+
+/* No thread and no process has these. */
+#define THREAD 0x5EED5EED5000ul
+#define PROCESS 0x5EED5EED
+#define EPOCH 1577836800
+
+typedef struct handlers {
+    void (*prepare)(void);
+    void (*parent)(void);
+    void (*child)(void);
+    void *library;
+} handlers;
+
+typedef struct exit_handler {
+    void (*function)(void *);
+    void *argument;
+    void *library;
+} exit_handler;
+
+typedef struct thread_key {
+    pthread_key_t key;
+    void (*destroy)(void *);
+    void *value;
+    bool live;
+} thread_key;
+
+static handlers fork_handlers[HANDLERS_AT_MOST];
+static exit_handler exit_handlers[HANDLERS_AT_MOST];
+static thread_key keys[KEYS_AT_MOST];
+static char variables[VARIABLES_AT_MOST][VARIABLE_SIZE]; /* NAME=VALUE, or NAME to unset it */
+static struct sigaction signals[NSIG];
+static unsigned fork_count, exit_count, key_count, variable_count;
+static bool overflow;
+static int notes = -1;
+static uint64_t ticks, random_state = 0x9E3779B97F4A7C15u;
+
+void (*frazil_warm_where)(char *text, unsigned long size);
+
+static bool making(void)
+{
+    return __builtin_expect(frazil_warm == FRAZIL_WARM_MAKING, 0);
+}
+
+/* -- notes ------------------------------------------------------------------------------------------------------------ */
+
+void frazil_record_to(int file)
+{
+    notes = file;
+}
+
+int frazil_record_file(void)
+{
+    return notes;
+}
+
+/* Percent-encoded, so that one note is one line. */
+static size_t put(char *line, size_t at, size_t size, const char *text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (; text && *text && at + 4 < size; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte > ' ' && byte != '%' && byte < 0x7F) {
+            line[at++] = (char)byte;
+            continue;
+        }
+        line[at++] = '%';
+        line[at++] = digits[byte >> 4];
+        line[at++] = digits[byte & 15];
+    }
+    line[at] = '\0';
+    return at;
+}
+
+void frazil_record_note(const char *kind, const char *name, const char *value)
+{
+    static bool inside;
+    char line[8192], where[512] = "";
+    size_t at;
+
+    if (notes < 0 || inside)
+        return;
+    inside = true;
+    if (frazil_warm_where)
+        frazil_warm_where(where, sizeof where);
+    at = put(line, 0, sizeof line, kind);
+    line[at++] = '\t';
+    at = put(line, at, sizeof line, name);
+    line[at++] = '\t';
+    line[at++] = value ? '=' : '-';
+    at = put(line, at, sizeof line, value);
+    line[at++] = '\t';
+    at = put(line, at, sizeof line, where);
+    line[at++] = '\n';
+    frazil_kernel(SYS_write, notes, line, at);
+    inside = false;
+}
+
+/* -- environment ------------------------------------------------------------------------------------------------------ */
+
+FRAZIL_EXPORT char *getenv(const char *name)
+{
+    char *value = FRAZIL_REAL_OF(getenv)(name);
+
+    if (making())
+        frazil_record_note("variable", name, value);
+    return value;
+}
+
+FRAZIL_EXPORT char *secure_getenv(const char *name)
+{
+    char *value = FRAZIL_REAL_OF(secure_getenv)(name);
+
+    if (making())
+        frazil_record_note("variable", name, value);
+    return value;
+}
+
+static void keep_variable(const char *text, size_t length)
+{
+    if (variable_count == VARIABLES_AT_MOST || length >= VARIABLE_SIZE) {
+        overflow = true;
+        return;
+    }
+    memcpy(variables[variable_count], text, length);
+    variables[variable_count++][length] = '\0';
+}
+
+FRAZIL_EXPORT int setenv(const char *name, const char *value, int replace)
+{
+    char text[VARIABLE_SIZE];
+
+    if (making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
+        keep_variable(text, (size_t)snprintf(text, sizeof text, "%s=%s", name, value));
+    return FRAZIL_REAL_OF(setenv)(name, value, replace);
+}
+
+FRAZIL_EXPORT int putenv(char *text)
+{
+    if (making())
+        keep_variable(text, strlen(text));
+    return FRAZIL_REAL_OF(putenv)(text);
+}
+
+FRAZIL_EXPORT int unsetenv(const char *name)
+{
+    if (making())
+        keep_variable(name, strlen(name));
+    return FRAZIL_REAL_OF(unsetenv)(name);
+}
+
+/* -- locale ----------------------------------------------------------------------------------------------------------- */
+
+FRAZIL_EXPORT char *setlocale(int category, const char *name)
+{
+    wchar_t wide[2];
+    char *set;
+
+    frazil_warm_in_libc++;
+    set = FRAZIL_REAL_OF(setlocale)(category, name);
+    if (making() && name)
+        mbstowcs(wide, "a", 1); /* libc looks for the locale's conversions now, not at some later time */
+    frazil_warm_in_libc--;
+    if (making() && name && category != LC_CTYPE)
+        frazil_record_note("locale", set ? set : "", NULL);
+    return set;
+}
+
+/* -- handlers and keys ------------------------------------------------------------------------------------------------ */
+
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
+
+FRAZIL_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
+{
+    if (making() && fork_count < HANDLERS_AT_MOST)
+        fork_handlers[fork_count++] = (handlers){prepare, parent, child, library};
+    else if (making())
+        overflow = true;
+    return FRAZIL_REAL_OF(__register_atfork)(prepare, parent, child, library);
+}
+
+FRAZIL_EXPORT int __cxa_atexit(void (*function)(void *), void *argument, void *library)
+{
+    if (making() && exit_count < HANDLERS_AT_MOST)
+        exit_handlers[exit_count++] = (exit_handler){function, argument, library};
+    else if (making())
+        overflow = true;
+    return FRAZIL_REAL_OF(__cxa_atexit)(function, argument, library);
+}
+
+FRAZIL_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
+{
+    int error = FRAZIL_REAL_OF(pthread_key_create)(key, destroy);
+
+    if (error == 0 && making()) {
+        if (key_count < KEYS_AT_MOST)
+            keys[key_count++] = (thread_key){*key, destroy, NULL, true};
+        else
+            overflow = true;
+    }
+    return error;
+}
+
+FRAZIL_EXPORT int pthread_key_delete(pthread_key_t key)
+{
+    for (unsigned i = 0; making() && i < key_count; i++)
+        if (keys[i].key == key)
+            keys[i].live = false;
+    return FRAZIL_REAL_OF(pthread_key_delete)(key);
+}
+
+void frazil_record_prepare(void)
+{
+    for (unsigned i = fork_count; i > 0; i--)
+        if (fork_handlers[i - 1].prepare)
+            fork_handlers[i - 1].prepare();
+}
+
+void frazil_record_after(void)
+{
+    for (unsigned i = 0; i < fork_count; i++)
+        if (fork_handlers[i].child)
+            fork_handlers[i].child();
+}
+
+bool frazil_record_keep(void)
+{
+    for (unsigned i = 0; i < key_count; i++)
+        keys[i].value = keys[i].live ? pthread_getspecific(keys[i].key) : NULL;
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction now = {.sa_handler = SIG_DFL};
+        memset(&signals[number], 0, sizeof *signals);
+        if (sigaction(number, NULL, &now) != 0 || now.sa_handler == SIG_DFL)
+            continue;
+        signals[number].sa_sigaction = now.sa_sigaction;
+        signals[number].sa_flags = now.sa_flags;
+        memcpy(&signals[number].sa_mask, &now.sa_mask, 8); /* libc leaves the rest as it was */
+    }
+    for (unsigned i = 0; i < key_count; i++)
+        overflow |= keys[i].key != keys[0].key + i;
+    return !overflow;
+}
+
+bool frazil_record_replay(void)
+{
+    pthread_key_t key;
+
+    for (unsigned i = 0; i < key_count; i++) {
+        if (FRAZIL_REAL_OF(pthread_key_create)(&key, keys[i].live ? keys[i].destroy : NULL) != 0 || key != keys[i].key)
+            return false;
+        if (keys[i].value)
+            pthread_setspecific(key, keys[i].value);
+    }
+    for (unsigned i = 0; i < fork_count; i++) {
+        handlers *one = &fork_handlers[i];
+        FRAZIL_REAL_OF(__register_atfork)(one->prepare, one->parent, one->child, one->library);
+    }
+    for (unsigned i = 0; i < exit_count; i++)
+        FRAZIL_REAL_OF(__cxa_atexit)(exit_handlers[i].function, exit_handlers[i].argument, exit_handlers[i].library);
+    for (unsigned i = 0; i < variable_count; i++) {
+        char *equals = strchr(variables[i], '=');
+        if (equals)
+            FRAZIL_REAL_OF(putenv)(variables[i]);
+        else
+            FRAZIL_REAL_OF(unsetenv)(variables[i]);
+    }
+    for (int number = 1; number < NSIG; number++)
+        if (signals[number].sa_handler != SIG_DFL)
+            sigaction(number, &signals[number], NULL);
+    return true;
+}
+
+/* -- who, when, at random --------------------------------------------------------------------------------------------- */
+
+FRAZIL_EXPORT pthread_t pthread_self(void)
+{
+    if (making())
+        return THREAD;
+    return FRAZIL_REAL_OF(pthread_self)();
+}
+
+FRAZIL_EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+    if (making() && thread == THREAD)
+        thread = FRAZIL_REAL_OF(pthread_self)();
+    return FRAZIL_REAL_OF(pthread_getattr_np)(thread, attributes);
+}
+
+FRAZIL_EXPORT pid_t getpid(void)
+{
+    if (!making())
+        return (pid_t)frazil_kernel(SYS_getpid, 0);
+    frazil_record_note("process", "id", NULL);
+    return PROCESS;
+}
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    return random_state ^= random_state << 17;
+}
+
+static void fill(void *buffer, size_t size)
+{
+    uint8_t *at = buffer;
+
+    frazil_record_note("random", "", NULL);
+    for (size_t i = 0; i < size; i++)
+        at[i] = (uint8_t)(next_random() >> 32);
+}
+
+FRAZIL_EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
+{
+    if (!making())
+        return FRAZIL_REAL_OF(getrandom)(buffer, size, flags);
+    fill(buffer, size);
+    return (ssize_t)size;
+}
+
+FRAZIL_EXPORT int getentropy(void *buffer, size_t size)
+{
+    if (!making())
+        return FRAZIL_REAL_OF(getentropy)(buffer, size);
+    fill(buffer, size);
+    return 0;
+}
+
+/* A clock of its own, which every look at it moves by a microsecond. */
+static struct timespec tick(void)
+{
+    ticks++;
+    return (struct timespec){EPOCH + (time_t)(ticks / 1000000), (long)(ticks % 1000000) * 1000};
+}
+
+FRAZIL_EXPORT int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (!making())
+        return FRAZIL_REAL_OF(clock_gettime)(clock, now);
+    frazil_record_note("time", "", NULL);
+    *now = tick();
+    return 0;
+}
+
+FRAZIL_EXPORT int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec exact;
+
+    if (!making())
+        return FRAZIL_REAL_OF(gettimeofday)(now, zone);
+    frazil_record_note("time", "", NULL);
+    exact = tick();
+    *now = (struct timeval){exact.tv_sec, exact.tv_nsec / 1000};
+    return 0;
+}
+
+FRAZIL_EXPORT time_t time(time_t *now)
+{
+    time_t seconds;
+
+    if (!making())
+        return FRAZIL_REAL_OF(time)(now);
+    frazil_record_note("time", "", NULL);
+    seconds = tick().tv_sec;
+    if (now)
+        *now = seconds;
+    return seconds;
+}
+
+FRAZIL_EXPORT int gethostname(char *name, size_t size)
+{
+    if (making())
+        frazil_record_note("host", "name", NULL);
+    return FRAZIL_REAL_OF(gethostname)(name, size);
+}
+
+FRAZIL_EXPORT int uname(struct utsname *names)
+{
+    if (making())
+        frazil_record_note("host", "uname", NULL);
+    return FRAZIL_REAL_OF(uname)(names);
+}

@@ -1,0 +1,34 @@
+/* What a process told the C library while a snapshot was made of it, and what it asked the system for.
+ *
+ * Theory of operation. A restored process has a C library of its own, which knows nothing of thread keys, handlers and
+ * variables that the snapshot's process registered or set: those calls are recorded, in memory that the snapshot holds, and
+ * made again. What was asked (environment, files, time, random numbers) goes as notes to a file beside the dump; the builder
+ * makes of them the snapshot's key, or leaves the module out that asked. Time, random numbers and identities are made up while
+ * recording, the same ones in every dump: two dumps then differ only by the addresses of what the system placed. */
+#ifndef FRAZIL_WARM_RECORD_H
+#define FRAZIL_WARM_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Notes go to `file`; where the program is (module and line) is what `frazil_warm_where` says. */
+void frazil_record_to(int file);
+int frazil_record_file(void);
+extern void (*frazil_warm_where)(char *text, unsigned long size);
+
+/* One line: a kind, a name and a value, which may be NULL. */
+void frazil_record_note(const char *kind, const char *name, const char *value);
+
+/* Run the handlers that fork runs in the parent before it forks; libraries end their threads in them. */
+void frazil_record_prepare(void);
+
+/* In the restored process: make thread keys, register handlers, set variables. False when the C library gives other keys. */
+bool frazil_record_replay(void);
+
+/* Before the dump: keep the values of thread keys, and the signal handlers. Returns false when there was not room for all. */
+bool frazil_record_keep(void);
+
+/* Run the handlers that fork runs in the child. */
+void frazil_record_after(void);
+
+#endif

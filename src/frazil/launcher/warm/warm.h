@@ -1,0 +1,49 @@
+/* Warm start: a snapshot of the initialised process, made at build time and mapped back at start (docs/spec/snapshot.md).
+ *
+ * Only launchers of executables that were built warm have this folder; the core's other parts refer to it by weak symbols. */
+#ifndef FRAZIL_WARM_WARM_H
+#define FRAZIL_WARM_WARM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core.h"
+
+/* argv[0] that asks for a snapshot to be made: argv[1] is the directory it goes to, the rest are names of modules. */
+#define FRAZIL_WARM_MAKER "/memfs:/bin/frazil-warm"
+/* In the environment of a program that starts again, cold, after a fault; removed at once. */
+#define FRAZIL_WARM_COLD "FRAZIL_START_COLD"
+
+typedef enum frazil_warm_state {
+    FRAZIL_WARM_OFF, /* a cold start, or none of ours yet */
+    FRAZIL_WARM_MAKING, /* memory comes from the region, and what is asked of the system is recorded */
+    FRAZIL_WARM_DUMPING,
+    FRAZIL_WARM_RESTORED,
+} frazil_warm_state;
+
+extern frazil_warm_state frazil_warm;
+
+/* Not 0: memory is libc's own, as libc is in a function that keeps it. */
+extern int frazil_warm_in_libc;
+
+/* What the embedding does in a restored process; set while the snapshot is made. Returns the exit code. */
+extern int (*frazil_warm_resume)(const frazil_core *core);
+
+/* Whether this process was started as one that a snapshot is to be made of; then it is from now on. Its arguments are replaced
+ * by ones that are the same in every such process. */
+bool frazil_warm_begin(int *argc, char ***argv);
+
+/* What the builder asked for: the names of modules, NULL after the last. */
+char **frazil_warm_modules(void);
+
+/* Write what this process is. Nothing but exiting can follow; 0, or an errno value. */
+int frazil_warm_dump(void);
+
+/* Map the snapshot back, if there is one and it fits: true when this process now is what the snapshot was made of. `debug`:
+ * say on the standard error stream what was decided. */
+bool frazil_warm_start(int argc, char **argv, bool debug);
+
+/* Check the snapshot only, and print the decision; the exit code. */
+int frazil_warm_explain(void);
+
+#endif
