@@ -133,9 +133,18 @@ def set_process() -> None:
     if application:
         sys.argv = argv.copy()
     if "pmm" in _settings:
-        from frazil_runtime.pmm.start import start
+        _open_storages()
 
-        start(_settings)
+
+def _open_storages() -> None:
+    """Let modules come from storages. Its imports make thousands of objects that stay: the collector need not look at them."""
+    gc.disable()
+    from frazil_runtime.pmm.start import start
+
+    start(_settings)
+    gc.freeze()
+    gc.enable()
+    _renew_main()
 
 
 def _mark(marks: "list[str]", argv: "list[str]") -> None:

@@ -7,6 +7,7 @@ readers can understand it differently. Times are text of fixed form and compare 
 
 import _json
 import keyword
+from collections.abc import Mapping
 
 from frazil_runtime.pmm import keys as names
 from frazil_runtime.pmm.digest import sha256
@@ -14,7 +15,7 @@ from frazil_runtime.pmm.failures import MalformedError, MismatchError, Signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 FORMAT = 1
@@ -336,21 +337,47 @@ def _role(role: object, keys: "Mapping[str, bytes]", top: _Body) -> Role:
     return Role({one: keys[one] for one in keyids}, threshold)
 
 
+class _Modules(Mapping):  # type: ignore[type-arg]  # at run time it has none
+    """The modules of an index, each read when it is asked for."""
+
+    def __init__(self, targets: "Mapping[str, object]", where: str, *, installed: bool) -> None:
+        self._targets = targets
+        self._where = where
+        self._installed = installed
+
+    def __getitem__(self, name: str) -> Entry:
+        file = name + SUFFIX
+        return _entry(file, self._targets[file], self._where, installed=self._installed)
+
+    def __iter__(self) -> "Iterator[str]":
+        return (file.removesuffix(SUFFIX) for file in self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
+def _checked(targets: "Mapping[str, object]", where: str, *, installed: bool) -> "Mapping[str, Entry]":
+    modules = {}
+    for file, target in targets.items():
+        entry = _entry(file, target, where, installed=installed)
+        modules[entry.name] = entry
+    if len({name.casefold() for name in modules}) != len(modules):
+        raise MalformedError("two of its modules have names that differ by case only", where=where)
+    return modules
+
+
 def read_index(body: bytes, digest: str, where: str, *, installed: bool, known: bool = False) -> Index:
     """An index's body, whose signatures are the caller's business.
 
-    ``installed`` decides the keys of its modules; ``known`` says that these very bytes were found to be canonical before.
+    ``installed`` decides the keys of its modules; ``known`` says that these very bytes were read and accepted before: then only
+    the entries that are asked for are looked at again.
     """
     top = _Body(decode(body, where, canonical=not known), where)
     own = top.own("targets")
     if "delegations" in top.members:
         raise top.fail("delegations")
-    modules: dict[str, Entry] = {}
-    for file, target in top.object("targets").items():
-        entry = _entry(file, target, where, installed=installed)
-        modules[entry.name] = entry
-    if len({name.casefold() for name in modules}) != len(modules):
-        raise MalformedError("two of its modules have names that differ by case only", where=where)
+    read = _Modules if known else _checked
+    modules = read(top.object("targets"), where, installed=installed)
     return Index(
         version=top.number("version"),
         application=own.text("application"),
