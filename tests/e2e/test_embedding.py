@@ -20,7 +20,7 @@ from frazil.config.options import SourceOptions
 from frazil.config.source import plans
 from frazil.distribution import describe
 from frazil.errors import DistributionError
-from frazil.plan import LinkMode
+from frazil.plan import LinkMode, NativeLink
 from icecube import layout
 
 if TYPE_CHECKING:
@@ -145,6 +145,25 @@ def test_frazil_main(link: LinkMode, target: Path, tmp_path: Path, build_environ
     assert broken.stderr.startswith("damaged: this executable is damaged: ")
     own = subprocess.run([tmp_path / "program", "!"], capture_output=True, text=True, check=False)
     assert (own.returncode, own.stdout) == (0, "not Python\n")
+
+
+@pytest.mark.slow
+def test_native_modules_are_linked_too(target: Path, tmp_path: Path, build_environment: dict[str, str]) -> None:
+    cache = ContentCache(Path(build_environment["FRAZIL_CACHE_DIR"]))
+    project = Path(__file__).resolve().parents[1] / "native" / "project" / "run.py"
+    python = describe(target, cache)
+    if python.static_library is None:
+        pytest.skip("needs libpython*.a")
+    (plan,) = plans(SourceOptions(str(project), native_link=NativeLink.STATIC), python, cache)
+    build_plan(plan, Host(cache, tmp_path / "inside", form=Form.LINKABLE))
+    told = json.loads((tmp_path / "inside.json").read_text())
+    assert (tmp_path / "libstdc++.a").exists()
+    (tmp_path / "main.c").write_text(MAIN)
+    command = ["cc", *told["cflags"], str(tmp_path / "main.c"), *told["ldflags"], "-o", str(tmp_path / "program")]
+    subprocess.run(command, check=True)
+    done = subprocess.run([tmp_path / "program"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "['StaticLoader', 'StaticLoader']\n")
+    assert "12586269025 2147483647 42 1" in done.stdout.splitlines()
 
 
 def test_what_is_written_is_the_same_every_time(target: Path, tmp_path: Path, build_environment: dict[str, str]) -> None:

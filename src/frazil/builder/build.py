@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = 1_577_836_800
 """The time of all files in an image, 2020-01-01, unless ``SOURCE_DATE_EPOCH`` names another: a build must not leave its own."""
+_WITHOUT_LAUNCHER: Final = frozenset({Form.ASSEMBLER, Form.OBJECT})
 _LAST_STEPS: Final = {
     Form.EXECUTABLE: "executable",
     Form.ASSEMBLER: "assembler source",
@@ -68,7 +69,7 @@ def build(plan: Plan, host: Host) -> Result:
     former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):
-        linked = link_modules(plan, host.cache, elsewhere=host.form is not Form.EXECUTABLE)
+        linked = link_modules(plan, host.cache, elsewhere=host.form in _WITHOUT_LAUNCHER)
         launcher = linked.launcher
     with Compiler(plan.distribution, plan.interpreter.optimize, host.cache) as compiler:
         with clock.step("modules"):
