@@ -180,3 +180,13 @@ def test_uv_settings_come_before_those_of_pip(tmp_path: Path, own: str) -> None:
 def test_extension_suffixes_are_tried_longest_first(distribution: PythonDistribution, cache: ContentCache) -> None:
     lengths = [len(suffix) for suffix in classifier_of(Parser(distribution, cache)).suffixes]
     assert lengths == sorted(lengths, reverse=True)
+
+
+def test_options_that_only_pip_has(distribution: PythonDistribution, cache: ContentCache, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("iniconfig==2.0.0\n")
+    arguments = ["--prefer-binary", "--progress-bar=off", "-r", "requirements.txt"]
+    site = install.arguments_environment(arguments, tmp_path, {}, distribution, cache)
+    assert sorted(one.name for one in site.iterdir()) == ["iniconfig", "iniconfig-2.0.0.dist-info"]
+    assert install.arguments_environment(arguments, tmp_path, {}, distribution, cache) == site
+    (tmp_path / "requirements.txt").write_text("iniconfig==2.0.0\n# changed\n")
+    assert install.arguments_environment(arguments, tmp_path, {}, distribution, cache) != site

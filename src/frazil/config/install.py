@@ -38,6 +38,8 @@ _LAYOUT: Final = "1"
 _OBJECTS: Final = "objects"
 _LINES_SHOWN: Final = 25
 _PLACES: Final = frozenset({"--target", "-t", "--prefix", "--root", "--user", "--python", "--dry-run"})
+_ONLY_OF_PIP: Final = re.compile(r"^error: unexpected argument ", re.MULTILINE)
+"""What uv says of options that it has not."""
 _LEADS_ON: Final = re.compile(r"^\s*(-|\.|/|file:)|@ *file:", re.MULTILINE)
 _SECRET: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _NOT_HASHED: Final = frozenset(
@@ -138,7 +140,12 @@ def arguments_environment(
     def make(place: Path) -> None:
         place.mkdir()
         (place / site).mkdir(parents=True)
-        _install(installer, list(arguments), place, directory, distribution, variables)
+        try:
+            _install(installer, list(arguments), place, directory, distribution, variables)
+        except DependencyError as error:
+            if installer[0] != "uv" or not _ONLY_OF_PIP.search(error.details):
+                raise
+            _install(_pip(distribution), list(arguments), place, directory, distribution, variables)
         _settle(place, site)
 
     return cache.entry(_KIND, key, make) / site
@@ -276,6 +283,10 @@ def _installer(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
         return "uv", [[found]]
     if importlib.util.find_spec("uv") is not None:
         return "uv", [[sys.executable, "-P", "-m", "uv"]]
+    return _pip(distribution)
+
+
+def _pip(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
     own = [str(distribution.executable), "-P", "-m", "pip"]
     # A Python without pip (Debian's, say) can be served by the pip of the Python that runs frazil.
     served = [sys.executable, "-P", "-m", "pip", "--python", str(distribution.executable)]

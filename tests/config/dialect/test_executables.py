@@ -224,6 +224,7 @@ IN_BODY = {
     "both": ('PythonDistribution("00", local_path="a", url="b")', "cannot define both local_path and url"),
     "flavor": ('default_python_distribution(flavor="static")', '"static" is no flavor of distributions'),
     "keyword": ('dist.to_python_executable(name="a", include_source=True)', "has no parameter include_source"),
+    "build": ('exe.build("exe")', "PythonExecutable.build() is not for configurations"),
     "name": ('dist.to_python_executable(name="a/b")', "'a/b' cannot be the name of an executable"),
     "load mode": ('exe.packed_resources_load_mode = "file:x"', '"file:x" is no way to load resources'),
 }

@@ -47,6 +47,12 @@ def _load_mode(text: str) -> str:
     return text
 
 
+def _build(value: HostObject, target: str) -> None:
+    """Refuse ``build(target)``: a program says what there is to build, and has ended before anything is built."""
+    problem = f"{value.starlark_type}.build() is not for configurations"
+    raise Fault(problem, f"Return the value from a target, and call frazil build --target {target}.")
+
+
 def _settings() -> dict[str, Attribute]:
     """Attributes that PyOxidizer has not: what any front-end can say about a plan."""
     made = {one.name: Attribute(one.kind, one.default, choices=one.choices) for one in api.SETTINGS}
@@ -58,7 +64,7 @@ def _settings() -> dict[str, Attribute]:
 class PythonExecutable(
     HostObject,
     starlark_type="PythonExecutable",
-    starlark_methods=older.adders(),
+    starlark_methods={**older.adders(), "build": _build},
     starlark_attributes=_settings(),
 ):
     """An executable: a distribution, resources, and what runs."""
@@ -291,7 +297,7 @@ def _check(name: str) -> None:
         raise Fault(error.problem, "Give to_python_executable() a name without a slash.") from None
 
 
-class PythonEmbeddedResources(HostObject, starlark_type="PythonEmbeddedResources"):
+class PythonEmbeddedResources(HostObject, starlark_type="PythonEmbeddedResources", starlark_methods={"build": _build}):
     """What is inside an executable. As a target it is the executable itself; ``run-build-script`` writes it for linkers."""
 
     def __init__(self, executable: PythonExecutable) -> None:
