@@ -9,7 +9,7 @@ from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import _LoaderBasics, decode_source
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
-from frazil_runtime.pmm import envelope, program
+from frazil_runtime.pmm import program
 from frazil_runtime.pmm.asking import ask, is_asking
 from frazil_runtime.pmm.errors import EnvelopeError, PmmError
 from frazil_runtime.pmm.keys import LIMIT, is_module_name
@@ -70,6 +70,8 @@ class Unsigned:
         data = ask(self._storage, name, LIMIT)
         if data is None:
             return None
+        from frazil_runtime.pmm import envelope  # only where there is a module
+
         origin = origin_of(self._storage, name)
         try:
             held = envelope.read(data)
@@ -100,7 +102,8 @@ class Signed:
         return Loader(name, origin_of(self._storage, name), read, package=entry.package)
 
     def _read(self, name: str, entry: "Entry") -> "Envelope":
-        from frazil_runtime.pmm.digest import sha256  # see envelope.py
+        from frazil_runtime.pmm import envelope  # likewise
+        from frazil_runtime.pmm.digest import sha256  # likewise
 
         origin = origin_of(self._storage, name)
         data = ask(self._storage, entry.key, entry.size)
