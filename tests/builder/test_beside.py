@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from frazil.builder.beside import Division, divide, files_of, write_files
+from frazil.builder.beside import Division, divide, files_of, require_memory_for_warm_starts, write_files
 from frazil.builder.host import GlibcFloor
 from frazil.builder.native import Edge, NativeClosure
 from frazil.cache import ContentCache
 from frazil.distribution import running
-from frazil.errors import OutputError
-from frazil.plan import EntryKind, EntryPoint, Plan
+from frazil.errors import OutputError, UsageError
+from frazil.plan import EntryKind, EntryPoint, Plan, WarmStart
 from frazil.resources.collection import Collection
 from frazil.resources.kinds import (
     APPLICATION,
@@ -225,6 +225,13 @@ def test_a_place_that_cannot_be_written(divider: Divider, tmp_path: Path) -> Non
     (tmp_path / "lib").write_text("a file")
     with pytest.raises(OutputError, match="cannot be written"):
         write_files(files, tmp_path)
+
+
+def test_a_warm_start_needs_everything_in_memory(divider: Divider) -> None:
+    plan = divider.plan([source("app/a.py")], Locations())
+    require_memory_for_warm_starts(replace(plan, warm=WarmStart()))
+    with pytest.raises(UsageError, match="a warm start needs everything in memory"):
+        require_memory_for_warm_starts(replace(plan, warm=WarmStart(), locations=Locations(LIB)))
 
 
 @pytest.mark.parametrize("text", ["filesystem-relative:", "filesystem-relative:/lib", "filesystem-relative:a/../..", "memory"])

@@ -9,7 +9,7 @@ import pytest
 from frazil.config import api, pmm, settings
 from frazil.config.options import SourceOptions
 from frazil.errors import UsageError
-from frazil.plan import Compression, LinkMode, PmmMode
+from frazil.plan import Compression, LinkMode, PmmMode, WarmStart
 
 OTHERWISE = {
     "name": "to_python_executable(name)",
@@ -42,6 +42,7 @@ def test_settings_are_applied() -> None:
         "compress": "deflate",
         "memfs_limit": "2M",
         "self_exec": "application",
+        "warm_start": True,
         "include": ["a", "b.*"],
         "archives": ["x.tar.gz"],
         "pmm_search": ["dir:{exe_dir}/modules"],
@@ -52,6 +53,7 @@ def test_settings_are_applied() -> None:
     assert (made.link, made.compression, made.memfs_limit) == (LinkMode.SHARED, Compression.DEFLATE, 2 << 20)
     assert (made.include, [str(one) for one in made.archives]) == (("z", "a", "b.*"), ["x.tar.gz"])
     assert made.interpreter.self_exec_application
+    assert made.warm == WarmStart()
     assert made.pmm is not None
     assert (made.pmm.storages, made.pmm.mode, made.pmm.unsigned) == (("dir:{exe_dir}/modules",), PmmMode.ADD, True)
 
@@ -60,6 +62,7 @@ def test_settings_are_applied() -> None:
     ("values", "problem"),
     [
         ({"memfs_limit": "much"}, "'much' is no size"),
+        ({"warm_start": ["a-b"]}, "'a-b' is no name of a module"),
         ({"pmm_search": ["somewhere"]}, "'somewhere' names no storage"),
         ({"pmm_search": ["dir:{exe_dir}/x"]}, "needs signatures"),
     ],

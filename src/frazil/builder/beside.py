@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.builder.pack import BOOT_MODULES, outside_entries, search_path
 from frazil.cache import replace_file
-from frazil.errors import OutputError
+from frazil.errors import OutputError, UsageError
 from frazil.plan import EntryKind
 from frazil.resources.collection import Collection
 from frazil.resources.kinds import (
@@ -64,6 +64,13 @@ class Division:
         """The settings that say where to look."""
         optional = {"stdlib": self.standard_library, "beside": self.table}
         return {"path": ":".join(self.path), **{name: value for name, value in optional.items() if value is not None}}
+
+
+def require_memory_for_warm_starts(plan: Plan) -> None:
+    """Raise UsageError for a plan with a snapshot and something beside the executable."""
+    if plan.warm is not None and not plan.locations.all_in_memory:
+        problem = "a warm start needs everything in memory, and something of this is to stand beside the executable"
+        raise UsageError(problem, where=plan.name, remedy="Leave the warm start out, or every location in-memory.")
 
 
 def divide(plan: Plan, collection: Collection, closure: NativeClosure, bound: Container[str]) -> Division:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from frazil.builder.beside import divide, files_of, write_files
+from frazil.builder.beside import divide, files_of, require_memory_for_warm_starts, write_files
 from frazil.builder.bytecode import Compiler
 from frazil.builder.elf import assemble, is_executable, require_replaceable
 from frazil.builder.emit import emit
@@ -66,6 +66,7 @@ def build(plan: Plan, host: Host) -> Result:
 
     Raises FrazilError; the old output then stays.
     """
+    require_memory_for_warm_starts(plan)
     former = _former_output(plan, host.output)
     clock = _Clock(host)
     with clock.step("launcher"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.config import pmm
 from frazil.config.data_files import split
 from frazil.config.sizes import parse_size
+from frazil.config.warm import parse_warm
 from frazil.plan import Compression, LinkMode, NativeLink, PmmMode, StandardLibrary
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ def _archives(options: SourceOptions, value: Any) -> SourceOptions:
     return replace(options, archives=(*options.archives, *map(Path, value)))
 
 
+def _warm_start(options: SourceOptions, value: Any) -> SourceOptions:
+    return replace(options, warm=parse_warm(value, "warm_start"))
+
+
 SETTINGS: Final = (
     _choice("link", "link", LinkMode, LinkMode.AUTO),
     _choice("standard_library", "stdlib", StandardLibrary, StandardLibrary.USED, "stdlib"),
@@ -78,6 +83,7 @@ SETTINGS: Final = (
     _choice("native_link", "native_link", NativeLink, NativeLink.AUTO),
     Setting("memfs_limit", "str | int | None", None, _memfs_limit),
     Setting("self_exec", "str", "python", _self_exec, ("python", "application"), "-"),
+    Setting("warm_start", "bool | str | list[str]", False, _warm_start, key="warm"),
     _names("include", "include"),
     _names("exclude", "exclude"),
     Setting("include_data", "list[str]", [], _include_data),
