@@ -25,6 +25,8 @@ MAX_MODULE = names.LIMIT
 MAX_SIGNATURES = 16
 MAX_ROTATIONS = 256
 SUFFIX = ".pmm"
+OBJECT = "@object."
+"""What the keys of objects begin with."""
 SCHEME = "ed25519"
 ROLES = frozenset({"root", "snapshot", "targets", "timestamp"})
 
@@ -403,7 +405,7 @@ def _entry(file: str, target: object, where: str, *, installed: bool) -> Entry:
         good = False
     if not good:
         raise MalformedError("this is no module's entry", where=f"{where}: {name}", remedy="Nothing of the index is used.")
-    key = f"@object.{digest}" if installed else name
+    key = OBJECT + digest if installed else name
     return Entry(name, digest=digest, size=size, version=version, package=package, key=key)
 
 
@@ -427,7 +429,7 @@ def as_digest(value: object) -> str:
 
 def object_key(digest: str) -> str:
     """The storage's key for bytes of that digest."""
-    return f"@object.{digest}"
+    return OBJECT + digest
 
 
 def root_key(version: int) -> str:

@@ -113,12 +113,10 @@ def _install(
     storage.store(documents.object_key(index.digest), release.document)
     again = old is not None and old.current.is_same(current)
     previous = old.previous if old is not None and again else _previous(storage, settings, old, count, root)
-    garbage = _garbage(storage, old, current, previous)
-    sets.write_pointer(storage, Pointer(current, previous, trial=trial, attempts=attempts, garbage=garbage))
+    sets.write_pointer(storage, Pointer(current, previous, trial=trial, attempts=attempts))
     if not trial:
         counter.write(counter.read().accept(root.version, index, accepted.now))
-    for digest in garbage:
-        storage.remove(documents.object_key(digest))
+    _sweep(storage, current, previous)
     return Installed(index.version, changed=True, fetched=tuple(fetched))
 
 
@@ -144,24 +142,22 @@ def _previous(
     return Chosen(good.digest, root.version)
 
 
-def _garbage(storage: "Storage", old: "Pointer | None", current: Chosen, previous: "Chosen | None") -> tuple[str, ...]:
-    """Digests of objects that the sets before needed, and those of now do not."""
-    if old is None:
-        return ()
-    kept = _objects(storage, current) | _objects(storage, previous)
-    gone = _objects(storage, old.current) | _objects(storage, old.previous) | set(old.garbage)
-    return tuple(sorted(gone - kept))[: sets.MAX_GARBAGE]
+def _sweep(storage: "WritableStorage", current: Chosen, previous: "Chosen | None") -> None:
+    """Remove the objects that neither set needs: those of earlier sets, and of installations that were cut off."""
+    kept = {documents.object_key(digest) for digest in _objects(storage, current) | _objects(storage, previous)}
+    for key in storage.keys():  # noqa: SIM118 - no mapping
+        if key.startswith(documents.OBJECT) and key not in kept:
+            storage.remove(key)
 
 
 def _objects(storage: "Storage", chosen: "Chosen | None") -> set[str]:
-    """Digests of all objects of a set; as far as its index can be read, since what is not removed does no harm."""
+    """Digests of all objects of a set."""
     if chosen is None:
         return set()
-    where = storage.name
     try:
-        _, body = documents.split(sets.read_index(storage, chosen), documents.MAX_INDEX, where)
-        index = documents.read_index(body, chosen.digest, where, installed=True)
-    except TrustError:
+        _, body = documents.split(sets.read_index(storage, chosen), documents.MAX_INDEX, storage.name)
+        index = documents.read_index(body, chosen.digest, storage.name, installed=True)
+    except TrustError:  # a damaged set before this one, of which nothing can be used
         return {chosen.digest}
     return {chosen.digest, *(entry.digest for entry in index.modules.values())}
 

@@ -22,8 +22,6 @@ INDEX = "@index"
 ATTEMPTS = 3
 """Starts that a set on trial has when nobody says another number."""
 _LIMIT = 65_536
-MAX_GARBAGE = 900
-"""So many digests fit into a pointer."""
 
 
 class Chosen:
@@ -47,16 +45,13 @@ class Chosen:
 class Pointer:
     """Which sets a storage has."""
 
-    __slots__ = ("attempts", "current", "garbage", "previous", "trial")
+    __slots__ = ("attempts", "current", "previous", "trial")
 
-    def __init__(
-        self, current: Chosen, previous: "Chosen | None", *, trial: bool, attempts: int, garbage: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, current: Chosen, previous: "Chosen | None", *, trial: bool, attempts: int) -> None:
         self.current = current
         self.previous = previous
         self.trial = trial
         self.attempts = attempts
-        self.garbage = garbage
 
     def on_trial(self, count: "Count") -> bool:
         """Whether the current set waits for a confirmation."""
@@ -92,7 +87,6 @@ def _pointer(value: "dict[str, Any]") -> Pointer:
         None if previous is None else _chosen(previous),
         trial=bool(value["trial"]),
         attempts=int(value["attempts"]),
-        garbage=tuple(map(documents.as_digest, value["garbage"])),
     )
 
 
@@ -109,7 +103,6 @@ def write_pointer(storage: "WritableStorage", pointer: Pointer) -> None:
         "attempts": pointer.attempts,
         "current": pointer.current.members(),
         "format": documents.FORMAT,
-        "garbage": pointer.garbage,
         "previous": None if pointer.previous is None else pointer.previous.members(),
         "trial": pointer.trial,
     }
