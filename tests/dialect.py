@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from frazil.plan import Plan
 
@@ -18,6 +18,8 @@ class Evaluated:
     results: dict[str, Any]
     printed: list[str]
     notes: list[str]
+    call: Callable[[Any], Any]
+    """Calls a function of the program that takes nothing."""
 
     def plan(self, target: str = "exe") -> Plan:
         """The plan of a target."""

@@ -38,6 +38,11 @@ def evaluate(write: Write, cache: ContentCache) -> Evaluate:
             variables=variables,
             on_print=lambda text, _span: printed.append(text),
         )
-        return Evaluated(found.targets.results, printed, [note.removeprefix(f"{path}:") for note in notes])
+        return Evaluated(
+            found.targets.results,
+            printed,
+            [note.removeprefix(f"{path}:") for note in notes],
+            lambda function: found.session.call(function, []),
+        )
 
     return run

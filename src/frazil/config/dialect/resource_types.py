@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frazil.config.dialect.building import FileData
-from frazil.config.parsing import decoded
+from frazil.config.parsing import decoded, read_source
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.host import Attribute, HostObject
-from frazil.errors import SourceError
 from frazil.resources.kinds import (
     STANDARD_LIBRARY,
     BytecodeModule,
@@ -120,11 +119,9 @@ class PythonModuleSource(PythonResource, starlark_type="PythonModuleSource"):
         """A member's value; the source is read when it is asked for."""
         if name == "source" and isinstance(self.resource, SourceModule):
             content = self.resource.content
-            try:
-                data = content if isinstance(content, bytes) else content.read_bytes()
-            except OSError as error:
-                raise SourceError(f"cannot be read: {error.strerror}", where=content) from error
-            return decoded(data, content if isinstance(content, Path) else Path(self.resource.path))
+            if isinstance(content, Path):
+                return decoded(read_source(content), content)
+            return decoded(content, Path(self.resource.path))
         return super().starlark_get(name)
 
 
