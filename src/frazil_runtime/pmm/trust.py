@@ -75,6 +75,12 @@ def open_index(storage: "Storage", settings: "TrustSettings") -> "Mapping[str, E
     on_trial = pointer is not None and pointer.on_trial(count) and pointer.current.digest not in count.failed
     chosen = None if pointer is None else (pointer.current if on_trial else pointer.good(count))
     rolled_back = pointer is not None and pointer.current.digest in count.failed
+    if pointer is not None and chosen is None and count.version:
+        raise RollbackError(
+            f"no set is left to go back to, and version {count.version} was accepted before (roll-back)",
+            where=storage.name,
+            remedy="Install a set.",
+        )
     if (pointer is not None and chosen is None) or (pointer is None and _is_new(storage, count)):
         opened[storage.name] = Opened(storage, settings, None, on_trial=False, rolled_back=rolled_back)
         return {}

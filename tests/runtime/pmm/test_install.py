@@ -210,6 +210,22 @@ def test_the_pointer_cannot_lead_to_an_older_set(trusted: Settings) -> None:
         start(storage, trusted)
 
 
+def test_the_pointer_cannot_take_the_fixes_back(trusted: Settings) -> None:
+    """A pointer to a set on trial that is not there, with none before it, does not lead to the executable alone."""
+    storage = Memory()
+    put(storage, trusted, FIRST, OLD)
+    assert start(storage, trusted) == OLD
+    pointer = sets.Pointer(sets.Chosen("0" * 64, 1), None, trial=True, attempts=1)
+    sets.write_pointer(storage, pointer)
+    with pytest.raises(failures.MalformedError, match="there is no index"):
+        start(storage, trusted)
+    for _ in range(3):
+        with pytest.raises(failures.RollbackError, match="no set is left to go back to, and version 1 was accepted before"):
+            start(storage, trusted)
+    put(storage, trusted, SECOND, NEW)
+    assert start(storage, trusted) == NEW
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format":1}'])
 def test_a_damaged_pointer(trusted: Settings, content: bytes) -> None:
     storage = Memory()
