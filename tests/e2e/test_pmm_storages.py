@@ -94,3 +94,37 @@ def test_a_web_server(build: Build, target: Path, source: Path, compile_pmm: Com
     (root / "modules/one.pmm").write_bytes(b"x" * 100)
     told = f"EnvelopeError: module one cannot be taken from {url}/modules/one.pmm: it is something else, not a PMM"
     assert shown(program, ["one"]) == [told]
+
+
+TAPE = """\
+class Tape:
+    def __init__(self, rest):
+        self.path = rest
+        self.name = "tape:" + rest
+
+    def load(self, key, limit):
+        try:
+            with open(self.path + "/" + key + ".tape", "rb") as file:
+                return file.read(limit)
+        except FileNotFoundError:
+            return None
+"""
+
+
+def test_a_storage_of_a_third_party(build: Build, target: Path, source: Path, compile_pmm: Compile, tmp_path: Path) -> None:
+    site = tmp_path / "venv/lib" / target.name / "site-packages"
+    info = site / "tape-1.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = {target.parent}\ninclude-system-site-packages = false\n")
+    (site / "tape_storage.py").write_text(TAPE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tape\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[frazil.pmm_storages]\ntape = tape_storage:Tape\n")
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in (
+        "tape_storage.py", "tape-1.dist-info/METADATA", "tape-1.dist-info/entry_points.txt", "tape-1.dist-info/RECORD",
+    )))  # fmt: skip
+    words = ["--venv", str(tmp_path / "venv"), "--with=tape", f"--pmm=tape:{tmp_path}/reel", "--pmm-unsigned"]
+    program = build(source, target, *words)
+    assert shown(program, ["one"]) == ["ModuleNotFoundError: No module named 'one'"]
+    made = compile_pmm(tmp_path / "reel", "one", "VALUE = 1")
+    made.rename(made.with_suffix(".tape"))
+    assert shown(program, ["one"]) == [f"1 tape:{tmp_path}/reel/one.pmm"]

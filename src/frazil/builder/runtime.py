@@ -19,6 +19,7 @@ from frazil.errors import TrustError
 from frazil.resources.kinds import RUNTIME, DataFile, SourceModule
 from frazil_runtime.pmm import documents
 from frazil_runtime.pmm.failures import TrustError as PmmTrustError
+from frazil_runtime.pmm.storages import FUNCTION, MODULES, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,21 +34,10 @@ _BESIDE: Final = "frazil_runtime.beside"
 _PMM: Final = "frazil_runtime.pmm"
 PMM_ROOT: Final = f"{_PMM.replace('.', '/')}/root.json"
 """Where the root document stands below the standard library's directory."""
-STORAGE_MODULES: Final = {
-    "directory": frozenset({"dir", "memfs"}),
-    "sqlite": frozenset({"sqlite"}),
-    "archive": frozenset({"zip"}),
-    "flash": frozenset({"flash"}),
-    "redis": frozenset({"redis", "redis+unix"}),
-    "remote": frozenset[str](),
-}
-"""The module of each kind of storage, and the schemes that it serves; ``remote`` serves all others with ``//``."""
 TRUST_MODULES: Final = frozenset({"counter", "documents", "failures", "install", "sets", "trust"})
 """The modules that check signatures: only where a root document is."""
 UPDATE_MODULES: Final = frozenset({"fetcher", "updating"})
 """Those that fetch: only where the plan asks for updates."""
-_REMOTE: Final = "remote"
-_REDIS: Final = "redis"
 _METADATA: Final = f"Metadata-Version: 2.1\nName: frazil_runtime\nVersion: {__version__}\nSummary: The run-time of frazil.\n"
 _ENTRY_POINTS: Final = f"[fsspec.specs]\nmemfs = {_FILESYSTEM}:MemfsFileSystem\n"
 
@@ -84,10 +74,8 @@ def _is_needed(name: str, pmm: PmmSettings | None) -> bool:
     if pmm is None:
         return False
     last = name.removeprefix(f"{_PMM}.")
-    schemes = {url.partition(":")[0] for url in pmm.storages}
-    if last in STORAGE_MODULES:
-        known = schemes & STORAGE_MODULES.get(last, frozenset())
-        return bool(known) or (last == _REMOTE and any("://" in url and not url.startswith(_REDIS) for url in pmm.storages))
+    if last in MODULES:
+        return any(kind_of(url)[0] == last for url in pmm.storages if url != FUNCTION)
     return (last not in TRUST_MODULES or pmm.root is not None) and (last not in UPDATE_MODULES or pmm.update)
 
 

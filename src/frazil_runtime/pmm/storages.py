@@ -9,19 +9,35 @@ if TYPE_CHECKING:
     from frazil_runtime.pmm.protocol import Storage
 
 FUNCTION = "function"
-ENTRY_POINTS = "frazil.pmm_storages"
-_FILES = {
+_BY_PATH = {
     "dir": ("directory", "DirectoryStorage"),
     "sqlite": ("sqlite", "SqliteStorage"),
     "zip": ("archive", "ZipStorage"),
     "flash": ("flash", "FlashStorage"),
 }
-_REDIS = frozenset({"redis", "redis+unix"})
+_MEMFS = ("directory", "DirectoryStorage")
+_REDIS = ("redis", "RedisStorage")
+_REMOTE = ("remote", "RemoteStorage")
+_OTHER = ("others", "other_storage")
+MODULES = frozenset(module for module, _ in (*_BY_PATH.values(), _REDIS, _REMOTE, _OTHER))
+"""The modules beside this one that are each one kind of storage."""
 
 
 def is_trusted(url: str) -> bool:
     """Whether what a URL names belongs to the program, and so needs no signature."""
     return url == FUNCTION or url.startswith("memfs:")
+
+
+def kind_of(url: str) -> tuple[str, str]:
+    """The module that serves a URL, and what there makes the storage."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "memfs":
+        return _MEMFS
+    if scheme in _BY_PATH:
+        return _BY_PATH[scheme]
+    if scheme in {"redis", "redis+unix"}:
+        return _REDIS
+    return _REMOTE if rest.startswith("//") else _OTHER
 
 
 def open_storage(url: str, cache: "str | None" = None) -> "Storage":
@@ -33,37 +49,16 @@ def open_storage(url: str, cache: "str | None" = None) -> "Storage":
     if not colon:
         msg = f"{url!r} names no storage: it has no scheme such as dir:"
         raise StorageError(msg)
+    kind = kind_of(url)
+    module = __import__(f"frazil_runtime.pmm.{kind[0]}", fromlist=[kind[1]])
+    make: Callable[..., Storage] = getattr(module, kind[1])
     if scheme == "memfs":
-        from frazil_runtime.pmm.directory import DirectoryStorage
-
-        return DirectoryStorage(f"/memfs:/{rest.strip('/')}", url)
-    if scheme in _FILES:
-        module, name = _FILES[scheme]
-        made: Storage = _kind(module, name)(_absolute(rest, url))
-    elif scheme in _REDIS:
-        made = _kind("redis", "RedisStorage")(url)
-    elif rest.startswith("//"):
-        made = _kind("remote", "RemoteStorage")(url, cache)
-    else:
-        made = _third_party(scheme, rest, url)
-    return made
-
-
-def _kind(module: str, name: str) -> "Callable[..., Storage]":
-    found = __import__(f"frazil_runtime.pmm.{module}", fromlist=[name])
-    kind: Callable[..., Storage] = getattr(found, name)
-    return kind
-
-
-def _third_party(scheme: str, rest: str, url: str) -> "Storage":
-    """The storage of an entry point: it is called with what follows the colon."""
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS, name=scheme):
-        storage: Storage = point.load()(rest)
-        return storage
-    msg = f"{url!r} names no storage: there is none of the kind {scheme}"
-    raise StorageError(msg)
+        return make(f"/memfs:/{rest.strip('/')}", url)
+    if scheme in _BY_PATH:
+        return make(_absolute(rest, url))
+    if kind is _REDIS:
+        return make(url)
+    return make(url, cache) if kind is _REMOTE else make(scheme, rest, url)
 
 
 def _absolute(path: str, url: str) -> str:
