@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archives import KEY, PLATFORM, SOABI
 from frazil.archive.metadata import CompilerFacts, FileFacts, Metadata, Mode, ModuleFacts, PythonFacts, Recipe, written
 from frazil.archive.metadata_reader import MAX_SIZE, read_metadata
 from frazil.errors import SourceError
+from frazil.native.record import BuildKey
 
 DIGEST = "0" * 64
 SMALLEST: dict[str, Any] = {
@@ -166,6 +173,7 @@ def test_a_field_of_the_wrong_type_is_named(change: dict[str, Any], issue: str) 
         ("", "is empty"),
         ("python\\x", "holds a character that no path may hold"),
         ("python/\0", "holds a character that no path may hold"),
+        ("python/\x1b[2J", "holds a character that no path may hold"),
         ("python/\ud800", "is not UTF-8"),
         ("elsewhere/x", "stands in none of the folders of an archive"),
         ("python/" + "x" * 1024, "is longer than 1024 bytes"),
@@ -210,11 +218,78 @@ def test_all_issues_are_told_at_once_but_not_without_end() -> None:
         (b'{"a": NaN}', "NaN is no number"),
         (b'{"a": 1e999}', "1e999 is no number"),
         (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"x": ' * 101 + b"1" + b"}" * 101, "it is nested too deeply"),
         (b" " * (MAX_SIZE + 1), "is larger than 64 MiB"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_metadata(data: bytes, problem: str) -> None:
     with pytest.raises(SourceError) as caught:
         read_metadata(data, "x")
     assert problem in caught.value.problem
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.text(max_size=3) | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.randoms(use_true_random=False), JSON)
+def test_any_value_anywhere_is_read_and_written_again_or_refused(chance: random.Random, value: object) -> None:
+    document = json.loads(written(read(_large())))
+    place: Any = document
+    while True:
+        key = chance.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        if not isinstance(place[key], dict | list) or not place[key] or chance.random() < 0.2:
+            break
+        place = place[key]
+    place[key] = value
+    try:
+        found = read(document)
+    except SourceError:
+        return
+    assert read_metadata(written(found), "x") == found
+
+
+def _large() -> dict[str, Any]:
+    file = {"size": 1, "sha256": DIGEST}
+    return changed(
+        app_version="1",
+        compiler={"name": "gcc", "version": "12", "flags": ["-O2"]},
+        paths=["x"],
+        files={"object/a/a.o": file, "source/a/a.c": file, "python/a.py": file},
+        modules={
+            "a": {
+                "native": 1,
+                "source": "python/a.py",
+                "objects": ["object/a/a.o"],
+                "init_symbol": "PyInit_a",
+                "libraries": ["z"],
+                "language": "c",
+                "native_sources": ["source/a/a.c"],
+                "recipe": {"flags": ["-g"]},
+                "key": {"soabi": SOABI, "python": "3.11.7", "platform": PLATFORM, "compiler": "gcc 12", "flags": []},
+            }
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        ("metadata", Metadata),
+        ("python", PythonFacts),
+        ("mode", Mode),
+        ("compiler", CompilerFacts),
+        ("module", ModuleFacts),
+        ("key", BuildKey),
+    ],
+)
+def test_the_specification_lists_every_field(table: str, record: type[Any]) -> None:
+    text = (Path(__file__).parents[2] / "docs/spec/archive.md").read_text(encoding="utf-8")
+    part = text.partition(f"<!-- table: {table} -->")[2].partition("<!-- end -->")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+    assert sorted(listed) == sorted(one.name for one in fields(record) if not one.name.endswith("extra"))

@@ -8,9 +8,12 @@ import json
 import os
 import subprocess
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from archives import KEY, archive
 from frazil.archive import reader
@@ -23,7 +26,6 @@ from frazil.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from frazil.archive.content import Archive
 
@@ -184,6 +186,25 @@ def test_a_file_that_is_no_whole_tar(name: str, tmp_path: Path, cache: ContentCa
     error = refused(place, cache)
     assert error.remedy
     assert any(word in error.problem for word in ("corrupt", "no archive", "neither a directory nor"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 3000), byte=st.integers(0, 255), compressed=st.booleans())
+def test_a_byte_that_is_another_is_refused_or_does_not_matter(
+    *, position: int, byte: int, compressed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = bytearray(packed() if compressed else gzip.decompress(packed()))
+    data[position % len(data)] = byte
+    base = tmp_path_factory.mktemp("damage")
+    place = base / "bad.tar.gz"
+    place.write_bytes(bytes(data) if compressed else gzip.compress(bytes(data), 1))
+    cache = ContentCache(base / "cache")
+    try:
+        found = read_archive(place, cache)
+    except SourceError:
+        assert {path.name for path in base.iterdir()} <= {"bad.tar.gz", "cache"}
+        return
+    assert {path: content.read_bytes() for path, content in found.files.items() if isinstance(content, Path)} == SAMPLE.files
 
 
 @pytest.mark.parametrize("form", ["made", "made.tar.gz"])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_SIZE: Final = 64 << 20
 _ISSUES_SHOWN: Final = 20
+_MAX_DEPTH: Final = 100
 _MAX_FILE: Final = 1 << 50
 _VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -40,6 +41,8 @@ def read_metadata(data: bytes, where: object) -> Metadata:
     """The metadata in ``data``. Raises SourceError that lists all that is wrong; ``where`` is the file."""
     document = _parsed(data, where)
     issues: list[str] = []
+    if _depth(document) > _MAX_DEPTH:
+        raise SourceError("is no valid JSON: it is nested too deeply", where=where, remedy=_AGAIN)
     if not isinstance(document, dict):
         raise SourceError(f"must hold an object, not {_kind(document)}", where=where, remedy=_AGAIN)
     _require_version(document.get("archive_version"), where)
@@ -69,6 +72,15 @@ def _parsed(data: bytes, where: object) -> Any:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise SourceError(f"is no valid JSON: {reason}", where=where, remedy=_AGAIN) from error
+
+
+def _depth(document: Any) -> int:
+    """How deep objects and arrays are nested, found without recursion."""
+    depth, level = 0, [document]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

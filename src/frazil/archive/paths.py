@@ -25,6 +25,7 @@ BY_HAND: Final = (INCLUDE, LIBRARY)
 ELSEWHERE: Final = "stands in none of the folders of an archive"
 MAX_PATH: Final = 1024
 _SHARED_OBJECT: Final = re.compile(r"(?P<stem>[^/.]+)(\.(cpython-|abi3)[^/]*)?\.so")
+_NOT_IN_PATHS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
 
 Unit = tuple[str, str]
 """``("module", NAME)``, ``("distribution", PROJECT)`` or ``("file", PATH)``; what differs only in case is one unit."""
@@ -41,7 +42,7 @@ def path_problem(path: str) -> str | None:
         ("is empty", not path),
         (f"is longer than {MAX_PATH} bytes", size > MAX_PATH),
         ("is absolute", path.startswith("/")),
-        ("holds a character that no path may hold", "\\" in path or "\0" in path),
+        ("holds a character that no path may hold", _NOT_IN_PATHS.search(path) is not None),
         ("leads outside", ".." in parts),
         ("is not in its shortest form", "" in parts or "." in parts),
         (ELSEWHERE, path != METADATA and not path.startswith(FOLDERS)),
