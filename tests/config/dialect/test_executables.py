@@ -140,6 +140,13 @@ def test_policies_of_the_seed(evaluate: Evaluate, policy: str, location: Locatio
 
 
 STARTS = {
+    "code from elsewhere": ('config.run_command = "exec(open(1).read())"', EntryKind.COMMAND, "exec(open", True),
+    "modules from elsewhere": (
+        'config.module_search_paths = ["$ORIGIN/../lib"]\nconfig.run_module = "out.side"',
+        EntryKind.COMMAND,
+        "'out.side'",
+        True,
+    ),
     "command": ('config.run_command = "print(1)"', EntryKind.COMMAND, "print(1)", False),
     "module": ('config.run_module = "http.server"', EntryKind.COMMAND, "runpy._run_module_as_main('http.server'", False),
     "file": ('config.run_filename = "$ORIGIN/main.py"', EntryKind.COMMAND, "runpy.run_path(_file", True),
@@ -237,6 +244,7 @@ BEFORE = {
     "prefix": ('policy.resources_location = "filesystem-relative:../x"', "names no directory beside the executable"),
     "policy": ('policy.resources_policy = "in-memory"', '"in-memory" is no policy for resources'),
     "two things": ('config.run_command = ""\nconfig.run_module = "x"', "the interpreter is to run several things"),
+    "search path": ('config.module_search_paths = ["C:/lib"]', '"C:/lib" cannot be searched for modules'),
     "mode": ('policy.set_resource_handling_mode("file")', '"file" is no resource handling mode'),
     "file": (INCLUDE, "File pkg/__init__.py cannot be added: the policy allows no resources of type File"),
 }
@@ -283,6 +291,24 @@ def test_frazils_own_settings(evaluate: Evaluate) -> None:
     assert plan.exclude == ("json.tool",)
     assert plan.pmm is not None
     assert plan.pmm.storages == ("dir:{exe_dir}/modules",)
+
+
+def test_search_paths_begin_at_the_executable(evaluate: Evaluate) -> None:
+    before = 'config.module_search_paths = ["$ORIGIN", "$ORIGIN/../lib", "$ORIGIN\\\\more", "./x", "y", ".", "/opt"]'
+    plan = evaluate(make_exe("", before)).plan()
+    assert plan.outside_paths == (
+        "$ORIGIN", "$ORIGIN/../lib", "$ORIGIN/more", "$ORIGIN/x", "$ORIGIN/y", "$ORIGIN", "/opt",
+    )  # fmt: skip
+
+
+def test_a_module_to_run_that_is_not_there(evaluate: Evaluate) -> None:
+    body = 'exe.add_python_resources(exe.read_package_root("src", ["pkg"]))'
+    with pytest.raises(SourceError) as caught:
+        evaluate(make_exe(body, 'config.run_module = "pkg.aa"'), PACKAGE).plan()
+    assert (caught.value.problem, caught.value.remedy) == (
+        "run_module: there is no module pkg.aa to run",
+        "Did you mean pkg.a?",
+    )
 
 
 def test_settings_that_contradict_are_told_at_the_executable(evaluate: Evaluate) -> None:

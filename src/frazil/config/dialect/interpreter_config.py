@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -68,6 +67,8 @@ _STRINGS: Final = {
     "stdio_errors": "stdio_errors",
 }
 _LISTS: Final = {"warn_options": "warnoptions", "x_options": "xoptions"}
+_BY_NAME: Final = re.compile(r"\b(exec|eval|compile|__import__|import_module|runpy)\b")
+"""In a command, what runs code that the build does not see."""
 _RUNS: Final = ("run_command", "run_module", "run_filename")
 
 
@@ -90,6 +91,21 @@ def _hash_seed(number: int | None) -> int | None:
     if number is not None and not 0 <= number < 1 << 32:
         raise Fault(f"{number} is no hash seed", "It is a number from 0 to 4294967295.")
     return number
+
+
+def _search_paths(texts: list[str] | None) -> list[str] | None:
+    for text in texts or ():
+        if not text or ":" in text or not text.isprintable():
+            raise Fault(f"{quoted(text)} cannot be searched for modules", "Write it as in $ORIGIN/lib, without a colon.")
+    return texts
+
+
+def _from_origin(text: str) -> str:
+    """A search path as plans have it: absolute, or from the executable's directory; never from the current one."""
+    slashed = text.replace("\\", "/")
+    if slashed == ORIGIN or slashed.startswith(("/", f"{ORIGIN}/")):
+        return slashed
+    return ORIGIN if slashed == "." else f"{ORIGIN}/{slashed.removeprefix('./')}"
 
 
 def _options(texts: list[str] | None) -> list[str] | None:
@@ -152,7 +168,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
     interactive = Attribute("bool | None")
     legacy_windows_stdio = Attribute("bool | None")
     malloc_stats = Attribute("bool | None")
-    module_search_paths = Attribute("list[str] | None", check=_options)
+    module_search_paths = Attribute("list[str] | None", check=_search_paths)
     optimization_level = Attribute("int | None")
     parser_debug = Attribute("bool | None")
     pathconfig_warnings = Attribute("bool | None")
@@ -298,7 +314,11 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
 
     def search_paths(self) -> tuple[str, ...]:
         """``module_search_paths``, those that begin with ``$ORIGIN`` relative to the executable's directory."""
-        return tuple(posixpath.normpath(one) for one in self.module_search_paths or ())
+        return tuple(map(_from_origin, self.module_search_paths or ()))
+
+    def sees_more(self) -> bool:
+        """Whether the program may import what the build does not see, so that it may need any of the standard library."""
+        return bool(self.filesystem_importer or self.module_search_paths or _BY_NAME.search(self.run_command or ""))
 
     def prelude(self) -> str:
         """What runs before the program."""

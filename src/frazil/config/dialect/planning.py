@@ -10,6 +10,8 @@ from frazil.config.assembly import Draft
 from frazil.config.dialect.policies import COPYLEFT, WITH_LIBRARIES
 from frazil.config.dialect.standard_library import StandardLibrary
 from frazil.config.options import SourceOptions
+from frazil.config.starlark.errors import suggestion
+from frazil.errors import UsageError
 from frazil.plan import EntryKind, EntryPoint
 from frazil.plan import StandardLibrary as Amount
 from frazil.resources.kinds import APPLICATION, SourceModule
@@ -78,6 +80,8 @@ class Planner:
         interpreter = executable.config.record()
         finished = [one.finished(interpreter.optimize) for one in executable.resources.values()]
         started = executable.config.start()
+        if started.module is not None:
+            self._require(started.module, finished)
         locations = self._locations()
         entry, scripts = self._entry(started, finished, locations)
         draft = Draft(self._options(started, interpreter), distribution, self.session.cache)
@@ -89,14 +93,27 @@ class Planner:
         plan = draft.plan(executable.name, (entry,))
         return replace(plan, locations=locations, outside_paths=executable.config.search_paths())
 
+    def _require(self, module: str, finished: list[Resource]) -> None:
+        """Raise UsageError for a module to run that is nowhere to be seen."""
+        known = {getattr(one, "name", None) for one in finished}
+        executable = self.executable
+        settings = executable.settings()
+        elsewhere = executable.config.module_search_paths or settings.get("archives") or settings.get("pmm_search")
+        stdlib = module.partition(".")[0] in executable.distribution.stdlib_modules
+        if not (elsewhere or stdlib or {module, f"{module}.__main__"} & known):
+            problem = f"there is no module {module} to run"
+            remedy = suggestion(module, {name for name in known if name}) or "Add what has it with add_python_resources()."
+            raise UsageError(problem, where="run_module", remedy=remedy)
+
     def _options(self, started: Start, interpreter: InterpreterConfig) -> SourceOptions:
         """What the plan is told beside its resources."""
         executable = self.executable
         policy = executable.policy
-        include = [] if started.module is None else [started.module]
+        top = "" if started.module is None else started.module.partition(".")[0]
+        include = [started.module] if started.module is not None and top in executable.distribution.stdlib_modules else []
         if policy.include_test and StandardLibrary(executable.distribution).has_tests():
             include.append("test.*")
-        whole = self.rules.whole or started.interactive
+        whole = self.rules.whole or started.interactive or executable.config.sees_more()
         options = SourceOptions(
             source="",
             include=tuple(include),

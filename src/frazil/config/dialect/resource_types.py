@@ -189,7 +189,8 @@ class Scanner:
         for one in listed:
             made = classified(one, root, packages)
             if self.classify or not self.emit_files:
-                yield made
+                if not isinstance(made, File) or self.emit_files:
+                    yield made
                 if not isinstance(made, File) and self.emit_files:
                     yield File(one, root)
             else:
