@@ -50,6 +50,19 @@ def test_a_signed_index_is_the_set_of_names(trusted: Settings) -> None:
     documents.check_module(OLD, entry, "here")
 
 
+def test_what_was_accepted_before_is_read_when_it_is_asked_for(trusted: Settings) -> None:
+    index = PUBLISHER.index(1, {"telemetry": OLD, "pkg.mod": NEW})
+    first, second = (trust.open_index(PUBLISHER.flat(index, {}), trusted) for _ in range(2))
+    assert type(first) is not type(second)
+    assert sorted(first) == sorted(second) == ["pkg.mod", "telemetry"]
+    assert len(second) == 2
+    assert second.get("absent") is None
+    assert second.get("") is None
+    for name, entry in second.items():
+        documents.check_module({"telemetry": OLD, "pkg.mod": NEW}[name], entry, "here")
+        assert all(getattr(entry, field) == getattr(first[name], field) for field in documents.Entry.__slots__)
+
+
 def test_no_index(trusted: Settings) -> None:
     assert refused(failures.MalformedError, Memory(content={"telemetry": OLD}), trusted) == (
         "memory:modules: @index: there is no index, and modules without one are not trusted. "
