@@ -235,6 +235,25 @@ def test_an_installation_beside_other_files(project: Path) -> None:
     assert tree(project / "data") == {"a.txt": "a", "b.txt": "b"}
 
 
+def test_what_is_installed_no_more_is_taken_away(project: Path) -> None:
+    program = PROGRAM.replace(
+        'glob(["data/*"]).install("installed")', 'glob(["data/**"]).install(CWD + "/there", replace = False)'
+    )
+    (project / "frazil.bzl").write_text(program)
+    (project / "there").mkdir()
+    (project / "there" / "mine").write_text("mine")
+    for name in ("old/x/1.txt", "old/2.txt", "changed.txt"):
+        (project / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "data" / name).write_text(name)
+    assert frazil(project, "build", "-t", "install").returncode == 0
+    (project / "there" / "data" / "changed.txt").write_text("by hand")
+    for name in ("old/x/1.txt", "old/2.txt", "changed.txt"):
+        (project / "data" / name).unlink()
+    assert frazil(project, "build", "-t", "install").returncode == 0
+    assert tree(project / "there") == {"mine": "mine", "data/a.txt": "a", "data/changed.txt": "by hand"}
+    assert not (project / "there" / "data" / "old").exists()
+
+
 class Thing(HostObject, starlark_type="Thing"):
     """A value that builds an executable shell script, together with its partners."""
 

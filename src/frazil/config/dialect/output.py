@@ -26,7 +26,7 @@ from frazil.errors import FrazilError, OutputError
 from frazil.identity import file_identity, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from frazil.cache import ContentCache
     from frazil.config.dialect.configuration import Configuration
@@ -211,7 +211,7 @@ def _produce(job: _Job, key: str | None, base: Path, production: Production) -> 
             state = State.UNCHANGED
             if key is None or held.get("key") != key or held["files"] != _listing(job, held["files"]):
                 state = State.BUILT
-                held = {"format": _RECORD_FORMAT, "key": key, **_build(job, record, production)}
+                held = {"format": _RECORD_FORMAT, "key": key, **_build(job, record, held.get("files", {}), production)}
                 record.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(record, json.dumps(held).encode())
     except OSError as error:
@@ -248,8 +248,8 @@ def _listing(job: _Job, names: Iterable[str]) -> dict[str, str]:
     return {str(path.relative_to(whole)): file_identity(path) for path in paths}
 
 
-def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
-    """Make an output and put it in its place; what the record says of it."""
+def _build(job: _Job, record: Path, former: Mapping[str, str], production: Production) -> dict[str, Any]:
+    """Make an output and put it in its place; what the record says of it. ``former`` is what it says of the former one."""
     into = job.directory
     if into.exists() and not into.is_dir():
         raise OutputError(
@@ -276,6 +276,7 @@ def _build(job: _Job, record: Path, production: Production) -> dict[str, Any]:
             _exchange(stage, into, Path(temporary, "former"))
         else:
             _merge(stage, into, inner)
+            _take_away(into, {name: identity for name, identity in former.items() if name not in inner})
     run = None if built.run is None else str(built.run.relative_to(stage))
     return {"run": run if run in inner else None, "executables": executables, "files": _listing(job, inner)}
 
@@ -314,3 +315,14 @@ def _merge(stage: Path, into: Path, inner: Iterable[str]) -> None:
             raise OutputError("a file would take the place of this directory", where=place, remedy="Install elsewhere.")
         place.parent.mkdir(parents=True, exist_ok=True)
         (stage / one).replace(place)
+
+
+def _take_away(directory: Path, former: Mapping[str, str]) -> None:
+    """Remove files of an earlier output, unless somebody has changed them since."""
+    for name, identity in former.items():
+        place = directory / name
+        if file_identity(place) == identity:
+            place.unlink()
+            with contextlib.suppress(OSError):  # others are there
+                for above in place.relative_to(directory).parents[:-1]:
+                    (directory / above).rmdir()
