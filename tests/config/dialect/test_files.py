@@ -166,6 +166,7 @@ FAILURES = {
     "no name": ('FileContent(content="x")', "FileContent() with content needs filename"),
     "a path as name": ('FileContent(content="x", filename="a/b")', "'a/b' is no name of a file"),
     "missing": ('FileContent(path="none")', "none: there is no such file"),
+    "a name that is too long": ('FileContent(path="x" * 5000)', "File name too long"),
     "directory": ('FileContent(path="data")', "data: it is a directory"),
     "name later": ('FileContent(path="tool.sh").filename = ".."', "'..' is no name of a file"),
     "leads out": ('FileManifest().add_file(FileContent(path="tool.sh"), path="../x")', "'../x' is not below the manifest's directory"),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from frazil.config.starlark.errors import Fault, Span, StarlarkError
 from frazil.config.starlark.functions import Function
 from frazil.config.starlark.limits import Limits, Meter
 from frazil.config.starlark.values import Builtin, a_type, to_value
+from frazil.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from frazil.config.starlark.values import Value
     from frazil.errors import FrazilError
+
+_SHOWN: Final = 200
+"""Characters of a file's name."""
 
 
 class Machine(Meter):
@@ -37,6 +41,9 @@ class Machine(Meter):
             site = self.site
             try:
                 return to_value(function.run(self, *function.receiver, *bound, **extra))
+            except (OSError, UnicodeError) as error:  # a name that no file can have, a disk that is full
+                reason = getattr(error, "strerror", None) or str(error)
+                raise SourceError(reason, where=_shortened(getattr(error, "filename", None))) from error
             finally:
                 self.site = site
         raise Fault(f"{a_type(function)} cannot be called")
@@ -54,3 +61,8 @@ class Machine(Meter):
         located = StarlarkError(problem, span, remedy=error.remedy, output=error.details, trace=trace)
         located.__cause__ = error
         return located
+
+
+def _shortened(name: object) -> object:
+    """The name of a file, which may be what is wrong with it."""
+    return f"{name[:_SHOWN]}..." if isinstance(name, str) and len(name) > _SHOWN else name
