@@ -3,6 +3,7 @@
 import os
 import zipfile
 import zlib
+from _thread import allocate_lock
 
 from frazil_runtime.pmm.errors import StorageError
 from frazil_runtime.pmm.keys import is_key
@@ -23,20 +24,22 @@ class ZipStorage:
         self.name = f"zip:{path}"
         self._identity: tuple[int, ...] = ()
         self._file: ZipFile | None = None
+        self._lock = allocate_lock()
 
     def load(self, key: str, limit: int) -> "bytes | None":
         """See ``protocol.Storage``."""
         if not is_key(key):
             return None
         try:
-            archive = self._open()
-            if archive is None:
-                return None
-            try:
-                member = archive.getinfo(key if key.startswith("@") else f"{key}.pmm")
-            except KeyError:
-                return None
-            return self._read(archive, member, limit)
+            with self._lock:
+                archive = self._open()
+                if archive is None:
+                    return None
+                try:
+                    member = archive.getinfo(key if key.startswith("@") else f"{key}.pmm")
+                except KeyError:
+                    return None
+                return self._read(archive, member, limit)
         except _DAMAGE as error:
             raise self._broken(str(error) or type(error).__name__) from error
 

@@ -5,6 +5,7 @@ The protocol is RESP 2. What a server sends is read in bounds: a line has at mos
 
 import os
 import socket
+from _thread import allocate_lock
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from frazil_runtime.pmm.errors import StorageError
@@ -56,15 +57,17 @@ class RedisStorage:
         self._user = unquote(parts.username or "")
         self._password = unquote(parts.password or "")
         self._connection: tuple[int, _Connection] | None = None
+        self._lock = allocate_lock()  # one question at a time
 
     def load(self, key: str, limit: int) -> "bytes | None":
         """See ``protocol.Storage``."""
         if not is_key(key):
             return None
-        size = self._ask(["STRLEN", self._key(key)], limit=_LINE)
-        if isinstance(size, int) and size > limit:
-            raise self._broken(f"{key} has more than {limit} bytes")
-        data = self._ask(["GET", self._key(key)], limit=limit)
+        with self._lock:
+            size = self._ask(["STRLEN", self._key(key)], limit=_LINE)
+            if isinstance(size, int) and size > limit:
+                raise self._broken(f"{key} has more than {limit} bytes")
+            data = self._ask(["GET", self._key(key)], limit=limit)
         if data is not None and not isinstance(data, bytes):
             raise self._broken(f"{key} is no string")
         return data
@@ -82,15 +85,16 @@ class RedisStorage:
         for key in changes:
             if not is_key(key):
                 raise self._broken(f"{key!r} cannot be the name of a module")
-        self._ask(["MULTI"])
-        try:
-            for key, data in changes.items():
-                self._ask(["DEL", self._key(key)] if data is None else ["SET", self._key(key), data])
-        except BaseException:
-            self.close()  # which ends the transaction
-            raise
-        if not isinstance(self._ask(["EXEC"]), list):
-            raise self._broken("it did not take the changes")
+        with self._lock:
+            self._ask(["MULTI"])
+            try:
+                for key, data in changes.items():
+                    self._ask(["DEL", self._key(key)] if data is None else ["SET", self._key(key), data])
+            except BaseException:
+                self.close()  # which ends the transaction
+                raise
+            if not isinstance(self._ask(["EXEC"]), list):
+                raise self._broken("it did not take the changes")
 
     def keys(self) -> list[str]:
         """See ``protocol.WritableStorage``."""
@@ -98,7 +102,8 @@ class RedisStorage:
         found: set[str] = set()
         cursor: Answer = b"0"
         while True:
-            answer = self._ask(["SCAN", cursor if isinstance(cursor, bytes) else b"0", "MATCH", pattern, "COUNT", "1000"])
+            with self._lock:
+                answer = self._ask(["SCAN", cursor if isinstance(cursor, bytes) else b"0", "MATCH", pattern, "COUNT", "1000"])
             if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[1], list):  # noqa: PLR2004 - a pair
                 raise self._broken("it does not speak Redis's protocol")
             names = [one.decode("utf-8", "replace") for one in answer[1] if isinstance(one, bytes)]

@@ -6,6 +6,7 @@ network says: whoever loads a module checks its bytes against the index.
 
 import encodings.idna  # noqa: F401 - the thread that looks up addresses would import it while it is asked
 import os
+from _thread import allocate_lock
 
 import fsspec
 import fsspec.asyn
@@ -32,6 +33,7 @@ class RemoteStorage:
         self.name = _without_password(self._url)
         self._cache = cache
         self._system: Any = None
+        self._lock = allocate_lock()
         # Asking for the size first, fsspec takes a web server that does not answer for one that has no such file: it is told
         # a size, and streams what comes.
         self._options = {"block_size": 0, "size": 1} if url.startswith("http") else {"cache_type": "none"}
@@ -52,11 +54,9 @@ class RemoteStorage:
     def _fetch(self, file: str, limit: int) -> "bytes | None":
         url = f"{self._url}/{file}"
         try:
-            if self._system is None:
-                fsspec.asyn.get_loop()  # which starts its thread
-                works_for_a_storage(fsspec.asyn.iothread[0].ident)
-                # No directory listings, no caches of its own: each load asks the server.
-                self._system, _ = fsspec.core.url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
+            with self._lock:
+                if self._system is None:
+                    self._system = self._made()
             with self._system.open(url, "rb", **self._options) as source:
                 parts = []
                 left = limit + 1
@@ -70,6 +70,14 @@ class RemoteStorage:
         if not left:
             raise self._broken(f"{file} has more than {limit} bytes")
         return b"".join(parts)
+
+    def _made(self) -> "Any":
+        """The file system of fsspec. Its thread is known before it works."""
+        fsspec.asyn.get_loop()
+        works_for_a_storage(fsspec.asyn.iothread[0].ident)
+        # No directory listings, no caches of its own: each load asks the server.
+        system, _ = fsspec.core.url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
+        return system
 
     def _cached(self, digest: str, limit: int) -> "bytes | None":
         if self._cache is None:

@@ -3,6 +3,8 @@
 import posix
 import sys
 
+from frazil_runtime.pmm.errors import StorageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +58,8 @@ class Settings:
         return text
 
     def _exe_dir(self) -> str:
+        if not self.executable.startswith("/"):
+            raise StorageError("the place of this executable is not known (is /proc mounted?), and its storages are beside it")
         return self.executable.rpartition("/")[0]
 
     def _data(self) -> str:

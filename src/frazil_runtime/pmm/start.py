@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def start(image: "Mapping[str, str]") -> None:
     """Look for modules in storages from now on. May run again; ends the program when a storage cannot be trusted."""
-    settings = Settings(image, sys.executable)
     sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, Finder)]
     try:
+        settings = Settings(image, sys.executable)
         sources = [_source(url, settings) for url in settings.urls]
     except PmmError as error:
-        raise SystemExit(f"{settings.application}: {error}") from None
+        raise SystemExit(f"{image['name']}: {error}") from None
     if FUNCTION not in settings.urls:
         if settings.locked:
             program.lock()

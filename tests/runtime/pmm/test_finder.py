@@ -325,6 +325,11 @@ class TestSettings:
         assert settings.state == "/data/app/pmm"
         assert settings.expand("{exe_dir}/x:{user_cache}") == "/opt/app/bin/x:/home/me/.cache/app"
 
+    def test_an_executable_whose_place_is_not_known(self) -> None:
+        settings = Settings(self.IMAGE, "")
+        with pytest.raises(StorageError, match="the place of this executable is not known"):
+            settings.expand("{exe_dir}/modules")
+
     def test_locked_settings_ignore_the_environment(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
             monkeypatch.setenv(name, str(tmp_path))

@@ -164,6 +164,29 @@ def test_several_changes_are_one(places: Places, kind: str) -> None:
     assert storage.keys() == ["b"]
 
 
+@pytest.mark.parametrize("kind", READABLE)
+def test_threads_ask_at_once(places: Places, kind: str) -> None:
+    storage = places.filled(kind)
+    wrong: list[object] = []
+
+    def ask(key: str) -> None:
+        for _ in range(20):
+            try:
+                found = storage.load(key, LIMIT)
+            except StorageError as error:
+                wrong.append(error)
+            else:
+                if found != CONTENT[key]:
+                    wrong.append(found)
+
+    threads = [threading.Thread(target=ask, args=(key,)) for key in CONTENT]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
 STORE_MANY = """\
 import sys
 from frazil_runtime.pmm.storages import open_storage
