@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import archives
 import memfs
 import pmm
 
@@ -208,6 +209,7 @@ def report(bench: Bench) -> str:
         "Builds of frazil are with warm caches; the peers build as they do, with what they cache. Sizes of directories are sums.",
         "",
         *memfs.report(bench.work, bench.python, bench.environment),
+        *archives.report(bench.work, bench.python, bench.environment),
         *pmm.report(bench.work, bench.python, bench.environment),
     ]
     return "\n".join(lines)

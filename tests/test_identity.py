@@ -29,6 +29,16 @@ def test_values() -> None:
     assert identity_of(object()) != identity_of(object())
 
 
+@dataclasses.dataclass
+class _Work:
+    result: str
+    seconds: int = dataclasses.field(compare=False)
+
+
+def test_what_a_record_leaves_out_of_comparisons_does_not_count() -> None:
+    assert identity_of(_Work("a", 1)) == identity_of(_Work("a", 2)) != identity_of(_Work("b", 1))
+
+
 def test_files(tmp_path: Path) -> None:
     place = tmp_path / "a"
     missing = identity_of(place)

@@ -24,8 +24,8 @@ def identity_of(*values: object) -> str:
     """A digest of values: strings, bytes, numbers, dataclasses, mappings, sequences, sets, collections of resources, paths.
 
     A path counts by the identity and times of the file or directory, not by what is below it; a distribution by its own
-    identity and the files of its standard library. A value of another type counts by its ``repr``, so one that does not show
-    itself is never equal to an earlier one.
+    identity and the files of its standard library. Fields of dataclasses that do not take part in comparisons are left out. A
+    value of another type counts by its ``repr``, so one that does not show itself is never equal to an earlier one.
     """
     return digest(__version__, *_environment(), *(part for one in values for part in _described(one)))
 
@@ -64,6 +64,8 @@ def _described(value: object) -> Iterator[str | bytes]:
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__
         for field in fields(value):
+            if not field.compare:  # what tells of a record's making, not of what it says
+                continue
             yield field.name
             yield from _described(getattr(value, field.name))
     else:

@@ -166,7 +166,7 @@ class Plan:
     locations: Locations = field(default_factory=Locations)
     outside_paths: tuple[str, ...] = ()
     """More ``sys.path`` entries: directories of the machine, absolute or ``$ORIGIN/...``, from the executable's own."""
-    objects_compiled: int = 0
+    objects_compiled: int = field(default=0, compare=False)
     """How many of their objects the compiler had to make for this plan; the others were there."""
     archives: Archives | None = None
     """The archives that are used; the collection has their resources too."""

@@ -31,6 +31,9 @@ def main(directory: str, driver: str, arguments: list[str]) -> int:
     if any(one.startswith("-flto") for one in words):
         # Objects must hold machine code: what reads them later is another link.
         arguments = [*arguments, "-fno-lto"]
+    if "-c" in words:
+        # Builds run in directories of random names, which assertions and the like would write down.
+        arguments = [*arguments, f"-ffile-prefix-map={os.getcwd()}=."]  # noqa: PTH109 - likewise
     code = subprocess.run([driver, *arguments], check=False).returncode
     if code == 0:
         try:
