@@ -22,7 +22,6 @@ from frazil.config.starlark.interpreter import builtin
 from frazil.config.starlark.text import quoted
 from frazil.distribution_archive import unpack
 from frazil.errors import DistributionError
-from frazil.plan import LinkMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +31,7 @@ if TYPE_CHECKING:
     from frazil.config.starlark.values import Builtin
     from frazil.distribution import PythonDistribution as Distribution
 
-FLAVORS: Final = {
-    "standalone": LinkMode.AUTO,
-    "standalone_dynamic": LinkMode.AUTO,
-    "standalone_static": LinkMode.STATIC,
-    "windows_embeddable": LinkMode.AUTO,
-}
+FLAVORS: Final = ("standalone", "standalone_dynamic", "standalone_static", "windows_embeddable")
 _TARGETS: Final = ("x86_64-unknown-linux-gnu",)
 _VERSION: Final = re.compile(r"3\.\d{1,2}(\.\d{1,3})?")
 
@@ -47,11 +41,10 @@ class PythonDistribution(HostObject, starlark_type="PythonDistribution"):
 
     version = Attribute("str", read_only=True)
 
-    def __init__(self, session: Session, find: Callable[[], Distribution], link: LinkMode) -> None:
+    def __init__(self, session: Session, find: Callable[[], Distribution]) -> None:
         self._session = session
         self._find = find
         self._found: Distribution | None = None
-        self.link = link
 
     def record(self) -> Distribution:
         """The distribution itself. Raises DistributionError."""
@@ -90,7 +83,7 @@ class PythonDistribution(HostObject, starlark_type="PythonDistribution"):
         policy = PythonPackagingPolicy(self._session) if packaging_policy is None else packaging_policy.copy()
         older.apply_keywords(self._session, policy, earlier)
         chosen = PythonInterpreterConfig(self._session) if config is None else config.copy()
-        return PythonExecutable(self._session, name, self.record(), self.link, policy, chosen)
+        return PythonExecutable(self._session, name, self.record(), policy, chosen)
 
     @method
     def source_modules(self) -> list[PythonResource]:
@@ -122,7 +115,7 @@ class PythonDistribution(HostObject, starlark_type="PythonDistribution"):
         """What the methods of executables work on that distributions had in 0.7."""
         renamed(self._session, f"PythonDistribution.{name}", f"PythonExecutable.{name}", "0.7")
         policy, config = PythonPackagingPolicy(self._session), PythonInterpreterConfig(self._session)
-        return PythonExecutable(self._session, "python", self.record(), self.link, policy, config)
+        return PythonExecutable(self._session, "python", self.record(), policy, config)
 
     @method
     def pip_install(self, args: list[str], extra_envs: dict[str, str] | None = None) -> list[PythonResource]:
@@ -160,7 +153,8 @@ def functions(session: Session) -> dict[str, Builtin]:
             problem = f"frazil builds for {_TARGETS[0]}, not for {quoted(build_target)}"
             raise Fault(problem, "Leave build_target out, or give BUILD_TARGET_TRIPLE.")
         _check_version(python_version)
-        return PythonDistribution(session, lambda: _local(session, python_version), _link(flavor))
+        _check_flavor(flavor)
+        return PythonDistribution(session, lambda: _local(session, python_version))
 
     def make(
         sha256: str, local_path: str | None = None, url: str | None = None, flavor: str = "standalone"
@@ -169,8 +163,9 @@ def functions(session: Session) -> dict[str, Builtin]:
             raise Fault("cannot define both local_path and url", "Give one of them.")
         if local_path is None and url is None:
             raise Fault("PythonDistribution needs local_path or url", "Name an archive of python-build-standalone.")
+        _check_flavor(flavor)
         source = str(session.absolute(local_path)) if local_path is not None else str(url)
-        return PythonDistribution(session, lambda: unpack(source, sha256, session.cache), _link(flavor))
+        return PythonDistribution(session, lambda: unpack(source, sha256, session.cache))
 
     return {
         "default_python_distribution": builtin(default_python_distribution),
@@ -179,10 +174,9 @@ def functions(session: Session) -> dict[str, Builtin]:
     }
 
 
-def _link(flavor: str) -> LinkMode:
+def _check_flavor(flavor: str) -> None:
     if flavor not in FLAVORS:
         raise Fault(f"{quoted(flavor)} is no flavor of distributions", f"There are {', '.join(map(quoted, FLAVORS))}.")
-    return FLAVORS[flavor]
 
 
 def _check_version(text: str | None) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from frazil.config.dialect.policies import PythonPackagingPolicy
     from frazil.config.dialect.session import Session
     from frazil.distribution import PythonDistribution as Distribution
-    from frazil.plan import LinkMode, Plan
+    from frazil.plan import Plan
 
     Items = Any
 
@@ -75,12 +75,11 @@ class PythonExecutable(
     windows_runtime_dlls_mode = Attribute("str", "when-present", choices=_DLL_MODES)
     windows_subsystem = Attribute("str", "console")
 
-    def __init__(  # noqa: PLR0917 - the parts that it is made of
+    def __init__(
         self,
         session: Session,
         name: str,
         distribution: Distribution,
-        link: LinkMode,
         policy: PythonPackagingPolicy,
         config: PythonInterpreterConfig,
     ) -> None:
@@ -90,7 +89,6 @@ class PythonExecutable(
         self._site = session.site()
         self.name = name
         self.distribution = distribution
-        vars(self)["link"] = link.value
         self.policy = policy
         self.config = config
         self.sources = Sources(session, distribution)
