@@ -93,9 +93,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def fuzz_starlark(session: nox.Session) -> None:
-    """Damaged Starlark sources for a minute."""
+    """Damaged Starlark sources, and damaged configurations, for a minute each."""
     session.install("-e", ".[test]")
-    session.run("pytest", "tests/config/starlark/test_mutation.py", "--starlark-seconds=60", *session.posargs)
+    suites = ("tests/config/starlark/test_mutation.py", "tests/config/dialect/test_mutation.py")
+    session.run("pytest", *suites, "--starlark-seconds=60", *session.posargs)
 
 
 @nox.session
