@@ -101,6 +101,8 @@ class PmmSettings:
     """Whether all storages are believed."""
     expired: str = ""
     """``installed``: what was accepted before it expired stays accepted."""
+    state: str = ""
+    """The directory of the counter, which may begin with a placeholder; empty: ``{user_data}/pmm``."""
     update: bool = False
     """Whether the program can fetch newer sets of modules: what that takes becomes part of it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,10 +42,20 @@ def test_unsigned_storages_are_not_updated() -> None:
         pmm_settings(DIRECTORY, unsigned=True, update=True)
 
 
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [("here", "the path is not absolute"), ("/a/../b", "the path goes up"), ("{home}/x", "{home} is no placeholder")],
+)
+def test_where_the_counter_is_kept(root: Path, state: str, message: str) -> None:
+    assert pmm_settings(DIRECTORY, root=root, state="{exe_dir}/state").state == "{exe_dir}/state"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        pmm_settings(DIRECTORY, root=root, state=state)
+
+
 def test_in_a_projects_table(root: Path) -> None:
-    table = {"storages": list(DIRECTORY), "root": root.name, "update": True, "expired": "installed"}
+    table = {"storages": list(DIRECTORY), "root": root.name, "update": True, "expired": "installed", "state": "/var/lib/x"}
     assert issues("tool.frazil.pmm", table) == []
     made = from_table(table, root.parent, "pyproject.toml", None)
     assert made is not None
-    assert (made.update, made.expired, made.root) == (True, "installed", root.read_bytes())
+    assert (made.update, made.expired, made.state, made.root) == (True, "installed", "/var/lib/x", root.read_bytes())
     assert issues("tool.frazil.pmm", {"update": "yes"}) == ["tool.frazil.pmm.update: must be true or false"]

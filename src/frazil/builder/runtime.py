@@ -127,7 +127,8 @@ def pmm_settings(plan: Plan, mtime_ns: int) -> dict[str, str]:
         return {}
     settings = {f"pmm.{number}": url for number, url in enumerate(pmm.storages)}
     settings |= {"pmm": str(len(pmm.storages)), "pmm.mode": pmm.mode.value}
-    for name, value in (("allow", ":".join(pmm.allow)), ("deny", ":".join(pmm.deny)), ("expired", pmm.expired)):
+    listed = {"allow": ":".join(pmm.allow), "deny": ":".join(pmm.deny)}
+    for name, value in (*listed.items(), ("expired", pmm.expired), ("state", pmm.state)):
         if value:
             settings[f"pmm.{name}"] = value
     if pmm.unsigned:

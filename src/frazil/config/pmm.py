@@ -47,6 +47,7 @@ def pmm_settings(
     unsigned: bool = False,
     expired: str = "",
     update: bool = False,
+    state: str = "",
     where: object = "--pmm",
 ) -> PmmSettings:
     """The settings, checked. Raises UsageError: what is wrong, with ``where`` as its place."""
@@ -62,6 +63,16 @@ def pmm_settings(
         raise UsageError(f"{mode!r} is no mode", where=where, remedy=f"There are {known}.")
     if expired not in {"", "installed"}:
         raise UsageError(f"expired is {expired!r}", where=where, remedy='It is "installed", or left out.')
+    if state:
+        _check_placeholders(state, where)
+        _check_path(state, state, where)
+    _check_trust(storages, mode, root, where, unsigned=unsigned, update=update)
+    content = None if root is None or unsigned else _root(root)
+    return PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired, state, update)
+
+
+def _check_trust(storages: Sequence[str], mode: str, root: Path | None, where: object, *, unsigned: bool, update: bool) -> None:
+    """Raise UsageError where signatures are asked for that nobody could check, or left out where they are needed."""
     signed = [url for url in storages if not is_trusted(url)]
     if unsigned and mode == PmmMode.LOCKED.value:
         problem = "locked storages must be signed"
@@ -75,8 +86,6 @@ def pmm_settings(
     if update and (unsigned or not signed):
         problem = "only signed storages can be updated"
         raise UsageError(problem, where=where, remedy="Name a storage such as dir:{user_data}/modules, and a root document.")
-    content = None if root is None or unsigned else _root(root)
-    return PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired, update)
 
 
 def requirements(settings: PmmSettings | None) -> tuple[str, ...]:
@@ -105,12 +114,20 @@ def _check_url(url: str, where: object) -> None:
         return
     if not colon or not _SCHEME.fullmatch(scheme) or not rest or "\0" in url or "\n" in url:
         raise UsageError(f"{url!r} names no storage", where=where, remedy=_REMEDY)
+    _check_placeholders(url, where)
+    if scheme in LOCAL:
+        _check_path(rest, url, where)
+
+
+def _check_placeholders(url: str, where: object) -> None:
     for placeholder in _PLACEHOLDER.findall(url):
         if placeholder not in PLACEHOLDERS:
             remedy = f"There are {', '.join(PLACEHOLDERS)}."
             raise UsageError(f"{url}: {placeholder} is no placeholder", where=where, remedy=remedy)
-    if scheme not in LOCAL:
-        return
+
+
+def _check_path(rest: str, url: str, where: object) -> None:
+    """Raise UsageError for a path that is relative to anything; ``url`` is what messages say."""
     if not rest.startswith(("/", *PLACEHOLDERS)):
         remedy = f"Begin it with / or one of {', '.join(PLACEHOLDERS)}: nothing is relative to the current directory."
         raise UsageError(f"{url}: the path is not absolute", where=where, remedy=remedy)
@@ -138,6 +155,7 @@ _KEYS: Final[Mapping[str, type]] = {
     "unsigned": bool,
     "expired": str,
     "update": bool,
+    "state": str,
 }
 _KINDS: Final = {list: "an array of strings", str: "a string", bool: "true or false"}
 
