@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from frazil.config.dialect import interpreter_config, older
 from frazil.config.starlark.errors import StarlarkError
 from frazil.errors import SourceError
 from frazil.plan import EntryKind, LinkMode, StandardLibrary
@@ -317,3 +318,51 @@ def test_settings_that_contradict_are_told_at_the_executable(evaluate: Evaluate)
         found.plan()
     assert "needs signatures" in caught.value.problem
     assert str(caught.value.where).endswith("frazil.bzl:8:11")
+
+
+EARLIER = {
+    "run_mode": ('"file:$ORIGIN/x.py"', "run_filename", "$ORIGIN/x.py"),
+    "run_eval": ('"a"', "run_command", "a"),
+    "run_file": ('"x.py"', "run_filename", "x.py"),
+    "run_noop": ("True", "run_command", ""),
+    "run_repl": ("True", "run_command", None),
+    "raw_allocator": ('"system"', "allocator_backend", "default"),
+    "optimize_level": ("2", "optimization_level", 2),
+    "sys_paths": ('["$ORIGIN/lib"]', "module_search_paths", ["$ORIGIN/lib"]),
+    "use_hash_seed": ("True", "hash_seed", None),
+    "ignore_environment": ("True", "use_environment", False),
+    "no_site": ("False", "site_import", True),
+    "no_user_site_directory": ("True", "user_site_directory", False),
+    "dont_write_bytecode": ("True", "write_bytecode", False),
+    "unbuffered_stdio": ("True", "buffered_stdio", False),
+}
+
+
+@pytest.mark.parametrize("name", EARLIER)
+@pytest.mark.parametrize("form", ["{config}.{name} = {value}", "config = PythonInterpreterConfig({name} = {value})"])
+def test_names_of_earlier_releases(evaluate: Evaluate, name: str, form: str) -> None:
+    value, attribute, expected = EARLIER[name]
+    before = form.format(config="config", name=name, value=value)
+    found = evaluate(make_exe("", before))
+    assert getattr(found.results["exe"].config, attribute) == expected
+    assert any(f"PythonInterpreterConfig.{name} is deprecated, a name of PyOxidizer 0." in note for note in found.notes)
+
+
+def test_every_earlier_name_is_tested() -> None:
+    assert set(EARLIER) == set(interpreter_config._EARLIER)
+
+
+@pytest.mark.parametrize("name", sorted(older.adders()))
+def test_adders_of_earlier_releases(evaluate: Evaluate, name: str) -> None:
+    beside = "filesystem_relative" in name
+    value = "[r]" if name.endswith("resources") else "r"
+    prefix = '"beside", ' if beside else ""
+    body = f'r = exe.make_python_module_source("m", "")\nexe.{name}({prefix}{value}, optimize_level = 1)'
+    found = evaluate(make_exe(body))
+    plan = found.plan()
+    module = plan.collection.get("app/m.py")
+    assert isinstance(module, SourceModule)
+    assert module.optimize == 1
+    assert module.with_source is (False if name.endswith("_bytecode") else None)
+    assert plan.locations.of("app/m.py") == (Location("beside") if beside else IN_MEMORY)
+    assert any(f"PythonExecutable.{name} is deprecated" in note for note in found.notes)

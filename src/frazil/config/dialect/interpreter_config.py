@@ -11,6 +11,7 @@ from frazil.config.dialect.notes import renamed
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.host import Attribute, HostObject
 from frazil.config.starlark.text import quoted
+from frazil.config.starlark.values import to_value
 from frazil.plan import InterpreterConfig
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class PythonInterpreterConfig(HostObject, starlark_type="PythonInterpreterConfig
         elif name == "optimize_level":
             self.starlark_set("optimization_level", value)
         elif name == "sys_paths":
-            self.starlark_set("module_search_paths", self.sys_paths)
+            self.starlark_set("module_search_paths", to_value(value))
         elif name in _NEGATED:
             setattr(self, _NEGATED[name], None if value is None else not value)
 
