@@ -16,7 +16,7 @@ import pytest
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 NAMES = sorted(one.parent.name for one in CONFIGS.glob("*/case.toml"))
-QUICK = {"template", "callbacks", "era_0_5", "era_seed", "two_executables", "interpreter"}
+QUICK = {"template", "callbacks", "era_seed", "interpreter"}
 """Those that every run builds; together they have all mechanisms."""
 
 

@@ -16,6 +16,7 @@ from frazil.inspection import open_image
 
 NEEDED_FROM_THE_START = ("bin/", "lib/libgcc_s.so.1", "lib/libpython", "lib/libfrazil-embed.so")
 """What is in memory under any policy, with link mode shared too."""
+FALLBACK = "prefer-in-memory-fallback-filesystem-relative:lib"
 CONFIGURATION = """\
 def place(policy, resource):
     if VARS["EXTENSIONS"] and type(resource) == "PythonExtensionModule":
@@ -141,7 +142,7 @@ def beside(directory: Path) -> set[str]:
     return {str(file.relative_to(directory)) for file in directory.rglob("*") if file.is_file() and file.name != "app"}
 
 
-@pytest.mark.parametrize("policy", ["in-memory-only", "prefer-in-memory-fallback-filesystem-relative:lib"])
+@pytest.mark.parametrize("policy", ["in-memory-only", pytest.param(FALLBACK, marks=pytest.mark.slow)])
 def test_everything_is_in_memory(
     project: Path, build_environment: dict[str, str], tmp_path: Path, bare_root: Path, enter: list[str], policy: str
 ) -> None:
@@ -213,7 +214,7 @@ print(json.dumps({
     [
         ("in-memory-only", ""),
         ("filesystem-relative-only:lib", "lib"),
-        ("prefer-in-memory-fallback-filesystem-relative:lib", ""),
+        (FALLBACK, ""),
     ],
 )
 def test_numpy(
