@@ -262,7 +262,15 @@ def _pmm(options: BuildOptions) -> PmmSettings | None:
     from frazil.config.pmm import pmm_settings  # noqa: PLC0415 - see above
 
     root = None if options.pmm_root is None else Path(options.pmm_root)
-    return pmm_settings(options.pmm, mode=options.pmm_mode, root=root, unsigned=options.pmm_unsigned, update=options.pmm_update)
+    # A project may say the rest.
+    return pmm_settings(
+        options.pmm,
+        mode=options.pmm_mode,
+        root=root,
+        unsigned=options.pmm_unsigned,
+        update=options.pmm_update,
+        complete=False,
+    )
 
 
 def plans_of(options: BuildOptions, cache: ContentCache) -> tuple[Plan, ...]:

@@ -63,6 +63,8 @@ class Draft:
     archives: Archives = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.options.pmm is not None:
+            self.options = replace(self.options, pmm=pmm.trusted(self.options.pmm))
         needed = (*self.options.requirements, *pmm.requirements(self.options.pmm))
         self.options = replace(self.options, requirements=tuple(dict.fromkeys(needed)))
         self.parser = Parser(self.distribution, self.cache)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frazil.errors import UsageError
 from frazil.plan import PmmMode, PmmSettings
 from frazil_runtime.pmm.keys import is_module_name
-from frazil_runtime.pmm.storages import FUNCTION, is_trusted
+from frazil_runtime.pmm.storages import FUNCTION, is_trusted, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,8 +49,12 @@ def pmm_settings(
     update: bool = False,
     state: str = "",
     where: object = "--pmm",
+    complete: bool = True,
 ) -> PmmSettings:
-    """The settings, checked. Raises UsageError: what is wrong, with ``where`` as its place."""
+    """The settings, checked. Raises UsageError: what is wrong, with ``where`` as its place.
+
+    What is not ``complete`` may be missing what says whom to trust: ``trusted`` has to look at the whole.
+    """
     for url in storages:
         _check_url(url, where)
     if len(set(storages)) < len(storages):
@@ -66,26 +70,27 @@ def pmm_settings(
     if state:
         _check_placeholders(state, where)
         _check_path(state, state, where)
-    _check_trust(storages, mode, root, where, unsigned=unsigned, update=update)
-    content = None if root is None or unsigned else _root(root)
-    return PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired, state, update)
+    content = None if root is None else _root(root)
+    made = PmmSettings(tuple(storages), PmmMode(mode), tuple(allow), tuple(deny), content, unsigned, expired, state, update)
+    return trusted(made, where) if complete else made
 
 
-def _check_trust(storages: Sequence[str], mode: str, root: Path | None, where: object, *, unsigned: bool, update: bool) -> None:
-    """Raise UsageError where signatures are asked for that nobody could check, or left out where they are needed."""
-    signed = [url for url in storages if not is_trusted(url)]
-    if unsigned and mode == PmmMode.LOCKED.value:
+def trusted(settings: PmmSettings, where: object = "--pmm") -> PmmSettings:
+    """The settings, if they say who may put modules into each storage. Raises UsageError."""
+    signed = [url for url in settings.storages if not is_trusted(url)]
+    if settings.unsigned and settings.mode is PmmMode.LOCKED:
         problem = "locked storages must be signed"
         raise UsageError(problem, where=where, remedy="Choose another mode, or sign them and leave unsigned out.")
-    if signed and not unsigned and root is None:
+    if signed and not settings.unsigned and settings.root is None:
         remedy = (
             "Name the root document that its index is checked by, with --pmm-root (root in [tool.frazil.pmm]); "
             "frazil pmm root makes one. --pmm-unsigned believes whoever can write there."
         )
         raise UsageError(f"{signed[0]} needs signatures, and nobody's count", where=where, remedy=remedy)
-    if update and (unsigned or not signed):
+    if settings.update and (settings.unsigned or not signed):
         problem = "only signed storages can be updated"
         raise UsageError(problem, where=where, remedy="Name a storage such as dir:{user_data}/modules, and a root document.")
+    return replace(settings, root=None) if settings.unsigned else settings
 
 
 def requirements(settings: PmmSettings | None) -> tuple[str, ...]:
@@ -97,15 +102,10 @@ def requirements(settings: PmmSettings | None) -> tuple[str, ...]:
         found.append(_UPDATES)
     for url in settings.storages:
         scheme = url.partition(":")[0]
-        if _is_remote(url):
+        if url != FUNCTION and kind_of(url)[0] == "remote":
             extra = _EXTRAS.get(scheme)
             found.append(_FSSPEC if extra is None else _FSSPEC.replace("fsspec", f"fsspec[{extra}]"))
     return tuple(dict.fromkeys(found))
-
-
-def _is_remote(url: str) -> bool:
-    scheme, _, rest = url.partition(":")
-    return rest.startswith("//") and scheme not in {*LOCAL, "memfs", "redis"}
 
 
 def _check_url(url: str, where: object) -> None:
@@ -177,17 +177,19 @@ def issues(path: str, table: Any) -> list[str]:
 
 def from_table(table: Mapping[str, Any], base: Path, where: object, given: PmmSettings | None) -> PmmSettings | None:
     """The settings of a ``[tool.frazil.pmm]`` table that has no issues, and of the command line, which comes first."""
-    if "storages" not in table:
+    if not table or (given is None and not table.get("storages")):
         return given
     values = dict(table)
-    storages = [*(() if given is None else given.storages), *values.pop("storages")]
-    if given is not None and given.mode is not PmmMode.OVERRIDE:
-        values["mode"] = given.mode.value
+    storages = [*(() if given is None else given.storages), *values.pop("storages", ())]
     if "root" in values:
         values["root"] = base / values["root"]
-    make: Callable[..., PmmSettings] = pmm_settings
     if given is not None:
+        if given.mode is not PmmMode.OVERRIDE:
+            values["mode"] = given.mode.value
         values["unsigned"] = values.get("unsigned", False) or given.unsigned
         values["update"] = values.get("update", False) or given.update
-    made = make(list(dict.fromkeys(storages)), where=where, **values)
-    return made if given is None or given.root is None else replace(made, root=given.root)
+    make: Callable[..., PmmSettings] = pmm_settings
+    made = make(list(dict.fromkeys(storages)), where=where, complete=False, **values)
+    if given is not None and given.root is not None:
+        made = replace(made, root=given.root)
+    return trusted(made, where)
