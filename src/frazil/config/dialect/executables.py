@@ -15,6 +15,7 @@ from frazil.config.dialect.notes import renamed
 from frazil.config.dialect.planning import Planner, standard_library_rules
 from frazil.config.dialect.resource_types import PythonModuleSource, PythonResource, Scanner
 from frazil.config.dialect.sources import Sources
+from frazil.config.native import native_issues
 from frazil.config.starlark.errors import Fault
 from frazil.config.starlark.host import Attribute, HostObject, method
 from frazil.config.starlark.text import quoted
@@ -94,6 +95,8 @@ class PythonExecutable(
         self.sources = Sources(session, distribution)
         self.resources: dict[str, PythonResource] = {}
         """Those that were added, by path below the mount; their location is settled."""
+        self.native: list[dict[str, Any]] = []
+        """The native modules to compile, as tables of ``[[tool.frazil.native]]``."""
         self._plan: Plan | None = None
         self._rules = standard_library_rules(distribution, policy)
 
@@ -253,6 +256,27 @@ class PythonExecutable(
         """Use an archive, or what is at a path; the first one that has something wins."""
         place = archive.place if isinstance(archive, Archive) else self._session.absolute(archive)
         vars(self)["archives"] = [*vars(self).get("archives", []), str(place)]
+
+    @method
+    def add_native_module(  # noqa: PLR0917 - as programs call it
+        self,
+        module: str,
+        sources: list[str],
+        include_dirs: list[str] | None = None,
+        define: list[str] | None = None,
+        libraries: list[str] | None = None,
+        library_dirs: list[str] | None = None,
+        flags: list[str] | None = None,
+        language: str = "c",
+        package: bool = False,
+    ) -> None:
+        """A module to be compiled, as ``[[tool.frazil.native]]`` declares it; ``native_link`` says how it comes in."""
+        table = {"module": module, "sources": sources, "language": language, "package": package}
+        lists = {"include-dirs": include_dirs, "define": define, "libraries": libraries, "library-dirs": library_dirs}
+        table |= {name: value or [] for name, value in (lists | {"flags": flags}).items()}
+        if issues := native_issues("", [*self.native, table]):
+            raise Fault("; ".join(one.partition(".")[2] for one in issues))
+        self.native.append(table)
 
     def plan(self) -> Plan:
         """The executable, described. Raises FrazilError."""

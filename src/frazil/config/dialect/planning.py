@@ -9,6 +9,7 @@ from frazil.config.api import applied
 from frazil.config.assembly import Draft
 from frazil.config.dialect.policies import COPYLEFT, WITH_LIBRARIES
 from frazil.config.dialect.standard_library import StandardLibrary
+from frazil.config.native import native_sources
 from frazil.config.options import SourceOptions
 from frazil.config.starlark.errors import suggestion
 from frazil.errors import UsageError
@@ -123,7 +124,8 @@ class Planner:
             interpreter=interpreter,
             directory=self.session.directory,
         )
-        return applied(options, executable.settings(), self.session.path)
+        options = applied(options, executable.settings(), self.session.path)
+        return replace(options, native=native_sources(executable.native, self.session.directory))
 
     def _locations(self) -> Locations:
         """Where everything stands; what starts the program is in memory."""
