@@ -32,6 +32,12 @@ def test_the_output_stands_beside_the_source(place: Path) -> None:
     assert "where" in read.module_code().co_names
 
 
+def test_a_directory_that_is_not_there_yet_is_named_by_its_slash(place: Path) -> None:
+    answer = frazil("telemetry.py", "-o", "modules/", cwd=place)
+    assert answer.stdout.decode().startswith("modules/telemetry.pmm  ")
+    assert (place / "modules/telemetry.pmm").is_file()
+
+
 def test_standard_input_to_standard_output(place: Path) -> None:
     frazil("telemetry.py", cwd=place)
     answer = frazil(cwd=place, given=SOURCE.encode())

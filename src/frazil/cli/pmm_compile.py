@@ -48,7 +48,7 @@ def _targets(source: Path, modules: Sequence[Module], output: str | None, name: 
     """Where each PMM goes: beside the source under its base name, as the name says, or into a directory."""
     from frazil.pmm.compile import SUFFIX  # noqa: PLC0415 - likewise
 
-    if output is not None and (len(modules) > 1 or Path(output).is_dir()):
+    if output is not None and (len(modules) > 1 or output.endswith("/") or Path(output).is_dir()):
         if Path(output).exists() and not Path(output).is_dir():
             raise OutputError("this is a file, and a directory is needed for the modules", where=output)
         return [Path(output) / f"{one.name}{SUFFIX}" for one in modules]
