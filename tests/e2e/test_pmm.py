@@ -31,6 +31,8 @@ elif what == "inspect":
     telemetry.fail()
 elif what == "run":
     exec(sys.argv[2])
+elif what == "never":
+    import importlib.resources
 """
 
 
@@ -42,17 +44,19 @@ def source(shared_directory: Path) -> Path:
     (place / "main.py").write_text(APPLICATION)
     (place / "own/__init__.py").write_text("NAME = 'own'\nfrom own import deep\n")
     (place / "own/deep.py").write_text("NAME = 'deep'\n")
+    (place / "own/note.txt").write_text("a note")
     return place / "main.py"
 
 
 def options(url: str = "dir:{exe_dir}/modules", *more: str) -> list[str]:
-    return ["--pmm", url, "--pmm-unsigned", "--include=inspect", "--include=os", *more]
+    return ["--pmm", url, "--pmm-unsigned", "--include=inspect", "--include=os", "--include=importlib.resources", *more]
 
 
 @pytest.fixture
 def program(build: Build, target: Path, source: Path, tmp_path: Path) -> Path:
     """A copy of the executable in a directory of its own, whose storage is ``modules`` beside it."""
-    return copied(build(source, target, *options()), tmp_path / "place")
+    data = f"--include-data={source.parent}/own/note.txt=own/note.txt"
+    return copied(build(source, target, *options(), data), tmp_path / "place")
 
 
 def copied(executable: Path, directory: Path) -> Path:
@@ -98,6 +102,14 @@ def test_modules_of_the_standard_library_and_the_application_are_replaced(progra
     for file in modules.iterdir():
         file.unlink()
     assert out(program, "standard") == "(0.0, 1.0, 1) own deep"
+
+
+def test_data_of_a_package_whose_code_is_replaced(program: Path, compile_pmm: Compile) -> None:
+    compile_pmm(program.parent / "modules", "own", "NAME = 'new own'", "--package")
+    code = (
+        "import own; from importlib import resources; print(own.NAME, resources.files('own').joinpath('note.txt').read_text())"
+    )
+    assert out(program, "run", code) == "new own a note"
 
 
 def test_packages_and_submodules(program: Path, compile_pmm: Compile) -> None:

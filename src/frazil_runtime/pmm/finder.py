@@ -17,6 +17,7 @@ from frazil_runtime.pmm.keys import LIMIT, is_module_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from importlib.readers import FileReader
     from types import CodeType, ModuleType
 
     from frazil_runtime.pmm.envelope import Envelope
@@ -31,6 +32,7 @@ class Loader(_LoaderBasics):
     def __init__(self, name: str, origin: str, read: "Callable[[], Envelope]", *, package: bool) -> None:
         self.name = name
         self.path = origin
+        self.places: Sequence[str] = ()
         self._read = read
         self._package = package
 
@@ -57,6 +59,21 @@ class Loader(_LoaderBasics):
     def is_package(self, _fullname: str) -> bool:
         """Whether the module is a package."""
         return self._package
+
+    def get_resource_reader(self, _fullname: str) -> "FileReader | None":
+        """What ``importlib.resources`` reads: the files that the image has for a package of that name."""
+        if not self.places:
+            return None
+        from importlib.readers import FileReader
+
+        return FileReader(_Place(f"{self.places[0]}/__init__.py"))  # type: ignore[arg-type]  # it looks at the path alone
+
+
+class _Place:
+    """Where a package stands in the image, as a loader says it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
 
 
 class Unsigned:
@@ -171,7 +188,8 @@ class Finder:
         spec = ModuleSpec(fullname, loader, origin=loader.path, is_package=package)  # type: ignore[arg-type]  # typeshed
         spec.has_location = True
         if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations += [*self._places(fullname), loader.path.removesuffix(SUFFIX)]
+            loader.places = self._places(fullname)
+            spec.submodule_search_locations += [*loader.places, loader.path.removesuffix(SUFFIX)]
         return spec
 
     def _looked_for(self, name: str) -> bool:
