@@ -92,11 +92,12 @@ static int keep_copy(const frazil_static_module *entry, PyObject *module)
     return copies[number] ? 0 : -1;
 }
 
-/* The module again, after it left sys.modules; a new reference, or NULL without an exception when there is no copy. */
+/* The module again, after it left sys.modules or for another interpreter; a new reference, or NULL without an exception when
+ * there is no copy. */
 static PyObject *again(const frazil_static_module *entry)
 {
     PyObject *copy = copies ? copies[entry - frazil_static_modules] : NULL;
-    PyObject *module = copy ? PyModule_New(entry->name) : NULL;
+    PyObject *module = copy && may_load_single_phase(entry->name) ? PyModule_New(entry->name) : NULL;
 
     if (module && PyDict_Update(PyModule_GetDict(module), copy) < 0)
         Py_CLEAR(module);
