@@ -101,10 +101,10 @@ def _areas(first: Dump, second: Dump) -> Iterator[_Area]:
         other = others.get(one.name)
         if other is None:
             raise LayoutError(f"{one.name} is only in one of two dumps")
-        if one.base >= _FIXED:
+        if one.low >= _FIXED:
             name = VDSO if one.name.startswith("linux-vdso") else one.name
             yield _Area(name, (one.base, other.base), (one.low, other.low), (one.high, other.high))
-        elif one.base != other.base:
+        elif (one.base, one.low) != (other.base, other.low):
             raise LayoutError(f"{one.name} is not always at the same address")
     bases = (first.thread, second.thread)
     low = first.thread - _THREAD_AROUND, second.thread - _THREAD_AROUND

@@ -13,6 +13,7 @@ from frazil.builder.host import Warmed
 from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump
+from frazil.builder.warm.libraries import held_libraries
 from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
 from frazil.errors import SourceError
 
@@ -56,6 +57,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
     _require_explained(executable, first, comparison)
     names = sorted({word.target for word in comparison.relocations})
     image = icecube.Image(read_image(executable))
+    libraries = list(held_libraries(executable, first))
     block = next((bytes(first.content(one)) for one in first.ranges if one.kind == "thread" and one.name == "program"), b"")
     return layout.write(
         layout.Snapshot(
@@ -63,7 +65,8 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             build=build_id(data),
             processor=first.processor,
             thread_block=block,
-            pieces=list(_pieces(first)),
+            pieces=[*_pieces(first), *(piece for one in libraries for piece in one.files)],
+            libraries=[one.record for one in libraries],
             words=[
                 layout.Word(word.address, names.index(word.target), word.offset, word.thread_local)
                 for word in comparison.relocations

@@ -55,11 +55,15 @@ void frazil_warm_prepare(void)
 /* "file:line" of the Python code that runs. */
 static void where(char *text, unsigned long size)
 {
-    PyThreadState *thread = PyGILState_GetThisThreadState();
-    PyFrameObject *frame = thread && PyGILState_Check() ? PyThreadState_GetFrame(thread) : NULL;
     PyObject *type, *value, *traceback;
+    PyGILState_STATE held;
+    PyFrameObject *frame;
 
     *text = '\0';
+    if (!Py_IsInitialized() || !PyGILState_GetThisThreadState())
+        return;
+    held = PyGILState_Ensure();
+    frame = PyThreadState_GetFrame(PyThreadState_Get());
     PyErr_Fetch(&type, &value, &traceback);
     for (int depth = 0; frame && depth < 64; depth++) {
         PyCodeObject *code = PyFrame_GetCode(frame);
@@ -74,6 +78,7 @@ static void where(char *text, unsigned long size)
     }
     Py_XDECREF(frame);
     PyErr_Restore(type, value, traceback);
+    PyGILState_Release(held);
 }
 
 static PyObject *call_warm(const char *function, PyObject *argument)

@@ -27,6 +27,7 @@
 #include "warm/warm.h"
 
 #define PAGE 4096ul
+#define IMAGE 0x2000000000ul /* image and snapshot are segments of the program, but none of its data */
 
 typedef struct dump {
     int layout;
@@ -127,7 +128,7 @@ static int put_object(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        if (one->p_type == PT_LOAD && one->p_vaddr < 0x2000000000ul + info->dlpi_addr) {
+        if (one->p_type == PT_LOAD && (one->p_vaddr < IMAGE || one->p_vaddr >= FRAZIL_REGION_ADDRESS)) {
             low = info->dlpi_addr + one->p_vaddr < low ? info->dlpi_addr + one->p_vaddr : low;
             high = info->dlpi_addr + one->p_vaddr + one->p_memsz > high ? info->dlpi_addr + one->p_vaddr + one->p_memsz : high;
         }
