@@ -44,6 +44,7 @@ def _own_threads() -> None:
     main = threading._main_thread
     threading._active.clear()
     main._set_ident()
+    main._set_native_id()
     threading._active[main._ident] = main
 
 

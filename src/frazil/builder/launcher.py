@@ -52,7 +52,7 @@ _LIBRARY: Final = ("-fPIC",)
 _LINK_PROGRAM: Final = ("-no-pie", "-rdynamic")
 _JOIN: Final = ("-no-pie", "-nostdlib", "-r")
 _MAIN: Final = "main.c"
-_LINK_COMMON: Final = ("-Wl,--build-id=sha1", "-Wl,--hash-style=gnu", "-Wl,-O1", "-Wl,-z,lazy")
+_LINK_COMMON: Final = ("-s", "-Wl,--build-id=sha1", "-Wl,--hash-style=gnu", "-Wl,-O1", "-Wl,-z,lazy")
 _GLIBC_NAMES: Final = frozenset({"c", "m", "dl", "pthread", "rt", "util", "resolv"})
 _SYSTEM: Final = ("-ldl", "-lpthread", "-lm")
 _EMPTY_SOURCE: Final = "/* The program itself holds libpython: this library only bears its name. */\n"

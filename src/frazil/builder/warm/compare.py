@@ -85,7 +85,7 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
         for offset, values in _differences(first.content(one), second.content(other)):
             if any(start <= one.address + offset < start + size for start, size in own):
                 continue
-            for area in areas:
+            for area in areas if one.kind != "thread" or one.name == "program" else ():
                 target = area.offset(values)
                 if target is not None:
                     relocations.append(Relocation(offset if local else one.address + offset, area.name, target, local))

@@ -101,7 +101,7 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
     """Have ``executable`` import ``modules`` and write itself to ``directory``. Raises DumpError."""
     with subprocess.Popen(
         [MAKER, directory, *modules],
-        executable=executable,
+        executable=executable.absolute(),
         env=_ENVIRONMENT,
         cwd="/",
         stdin=subprocess.DEVNULL,

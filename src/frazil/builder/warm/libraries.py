@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import icecube
@@ -27,7 +26,7 @@ _PF_W: Final = 2
 _R_TPOFF: Final = 18
 _R_DTPMOD: Final = 16
 _R_TLSDESC: Final = 36
-_THREAD_MODULE: Final = 1 << 32
+THREAD_MODULE: Final = 1 << 32
 """What the launcher takes a thread-local module of the snapshot by; the number of the library is added."""
 
 
@@ -75,9 +74,8 @@ def _held(one: Object, dump: Dump, image: icecube.Image, image_offset: int) -> H
         header_count=len(library.file.programs),
         low=one.low,
         high=one.high,
-        **_thread_block(one, dump, library),
     )
-    return Held(record, tuple(files), words)
+    return Held(_with_threads(record, dump, library), tuple(files), words)
 
 
 def _module_words(library: Dynamic) -> tuple[int, ...]:
@@ -91,13 +89,17 @@ def _module_words(library: Dynamic) -> tuple[int, ...]:
     return tuple(words)
 
 
-def _thread_block(one: Object, dump: Dump, library: Dynamic) -> dict[str, int]:
+def _with_threads(record: layout.Library, dump: Dump, library: Dynamic) -> layout.Library:
+    """The record with what the library's thread-local block begins as, and what it was in the dumped process."""
     for program in library.file.programs:
         if program.kind == _PT_TLS:
-            return {
-                "thread_image": program.address,
-                "thread_image_size": program.file_size,
-                "thread_size": program.memory_size,
-                "thread_alignment": max(program.alignment, 16),
-            }
-    return {}
+            blocks = [one for one in dump.ranges if one.kind == "thread" and one.name == record.name]
+            return replace(
+                record,
+                thread_image=program.address,
+                thread_image_size=program.file_size,
+                thread_size=program.memory_size,
+                thread_alignment=max(program.alignment, 16),
+                thread_block=bytes(dump.content(blocks[0])) if blocks else b"",
+            )
+    return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,15 +14,16 @@ from frazil.builder.host import Warmed
 from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump
-from frazil.builder.warm.libraries import held_libraries
+from frazil.builder.warm.libraries import THREAD_MODULE, held_libraries
 from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
 from frazil.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from frazil.builder.warm.compare import Comparison, Unexplained
     from frazil.builder.warm.dumps import Dump
+    from frazil.builder.warm.libraries import Held
 
 SECONDS: Final = 60.0
 """How long importing may take."""
@@ -65,7 +67,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             build=build_id(data),
             processor=first.processor,
             thread_block=block,
-            pieces=[*_pieces(first), *(piece for one in libraries for piece in one.files)],
+            pieces=[*_pieces(first, _module_words(libraries)), *(piece for one in libraries for piece in one.files)],
             libraries=[one.record for one in libraries],
             words=[
                 layout.Word(word.address, names.index(word.target), word.offset, word.thread_local)
@@ -110,9 +112,18 @@ def _target(name: str) -> layout.Target:
     return layout.Target(layout.OBJECT_LIBRARY, Path(name).name, build_id(Path(name).read_bytes()))
 
 
-def _pieces(dump: Dump) -> Iterator[layout.Piece]:
+def _module_words(libraries: Sequence[Held]) -> dict[int, int]:
+    """Words that hold the number of a thread-local module, and what the launcher takes it by."""
+    return {word: THREAD_MODULE + number for number, one in enumerate(libraries) for word in one.module_words}
+
+
+def _pieces(dump: Dump, words: Mapping[int, int]) -> Iterator[layout.Piece]:
     for one in dump.ranges:
-        content = bytes(dump.content(one))
+        changed = bytearray(dump.content(one))
+        for address, value in words.items():
+            if one.kind == "library" and one.address <= address < one.address + one.size:
+                struct.pack_into("<Q", changed, address - one.address, value)
+        content = bytes(changed)
         if one.kind == "program":
             yield layout.Piece(layout.PROGRAM, one.address, one.size, layout.READ | layout.WRITE, content)
         elif one.kind != "thread":

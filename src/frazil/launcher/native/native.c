@@ -36,6 +36,7 @@
 #include "native/cache.h"
 #include "native/map.h"
 #include "native/plan.h"
+#include "warm/loaded.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3 */
@@ -43,6 +44,10 @@
 
 #define DESCRIPTORS "/proc/self/fd"
 #define LINK_SIZE PATH_MAX
+
+/* Defined in launchers of executables that were built warm. */
+#pragma weak frazil_loaded_handle
+#pragma weak frazil_loaded_at
 
 typedef struct library {
     char *name; /* see frazil_planned; also what the dynamic linker calls it once it is loaded */
@@ -495,7 +500,12 @@ static void *open_last(group *of, int flags)
 static void *open_library(group *of, const library *one, int flags)
 {
     bool loaded = of->loaded;
-    void *handle = NULL;
+    void *handle = frazil_loaded_handle ? frazil_loaded_handle(one->name) : NULL;
+
+    if (handle) {
+        release(of, true);
+        return handle;
+    }
 
     if (loaded || flags & RTLD_NOLOAD) {
         handle = libc.dlopen(one->link, flags);
@@ -668,6 +678,11 @@ static int with_name(int found, Dl_info *info)
 int dladdr(const void *address, Dl_info *info)
 {
     pthread_once(&once, find_libc);
+    if (frazil_loaded_at && (info->dli_fname = frazil_loaded_at(address, &info->dli_fbase))) {
+        info->dli_sname = NULL;
+        info->dli_saddr = NULL;
+        return 1;
+    }
     return with_name(libc.dladdr(address, info), info);
 }
 

@@ -408,3 +408,22 @@ FRAZIL_EXPORT int uname(struct utsname *names)
         frazil_record_note("host", "uname", NULL);
     return FRAZIL_REAL_OF(uname)(names);
 }
+
+/* What has no function in every C library, programs ask the kernel for by its number. */
+FRAZIL_EXPORT long syscall(long number, ...)
+{
+    long argument[6];
+    va_list arguments;
+
+    va_start(arguments, number);
+    for (size_t i = 0; i < 6; i++)
+        argument[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (making() && number == SYS_gettid)
+        return PROCESS;
+    if (making() && number == SYS_getrandom) {
+        fill((void *)argument[0], (size_t)argument[1]);
+        return argument[1];
+    }
+    return FRAZIL_LIBC(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+}
