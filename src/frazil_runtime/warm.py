@@ -9,23 +9,54 @@ import sys
 from frazil_runtime import boot
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+_LENIENT = (1, 2)
+"""Locales in which the standard streams take any byte (``frazil_locale`` in ``warm/key.h``)."""
+_pending: "list[bool]" = [True]
+"""Whether this process is yet to be made the snapshot's successor."""
 
 
-def make(names: "list[str]") -> None:
+class _Watched(dict):  # type: ignore[type-arg]  # what os.environ keeps its variables in
+    """The environment while a snapshot is made: notes which variables are asked for."""
+
+    note: "Callable[[str, bytes, bytes | None], None]"
+
+    def __getitem__(self, name: bytes) -> bytes:
+        self.note("variable", name, dict.get(self, name))
+        return dict.__getitem__(self, name)  # type: ignore[no-any-return]
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, bytes):
+            self.note("variable", name, dict.get(self, name))
+        return dict.__contains__(self, name)
+
+    def __iter__(self) -> "Iterator[bytes]":
+        self.note("environment", b"", None)
+        return dict.__iter__(self)
+
+
+def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]") -> None:
     """Import the modules, and leave everything as a snapshot wants it."""
     import os  # before all else: its at-fork handlers run in the order of registration
 
     os.register_at_fork(after_in_child=_own_threads)
+    watched = _Watched(os.environ._data)
+    watched.note = note
+    os.environ._data = watched
     for name in names:
         try:
             __import__(name)
         except Exception as error:
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
+    os.environ._data = dict.copy(watched)
     sys.argv = []
     sys.orig_argv = []
-    for name in ("stdout", "stderr"):
-        getattr(sys, name).flush()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     sys._clear_type_cache()
     for _ in range(3):
         gc.collect()
@@ -39,7 +70,7 @@ def freeze() -> None:
 def _own_threads() -> None:
     """The main thread has another identity now; ``threading`` would take it for an unknown one."""
     threading = sys.modules.get("threading")
-    if threading is None or not _resuming:
+    if threading is None or not _pending:
         return
     main = threading._main_thread
     threading._active.clear()
@@ -48,35 +79,63 @@ def _own_threads() -> None:
     threading._active[main._ident] = main
 
 
-_resuming: "list[bool]" = [True]
-
-
-def resume(environment: "dict[bytes, bytes]") -> None:
+def resume(environment: "dict[bytes, bytes]", locale: int) -> None:
     """Make what Python keeps of the process that of this one."""
-    _resuming.clear()
+    _pending.clear()
     posix = sys.modules["posix"]
     posix.environ.clear()
     posix.environ.update(environment)
     os = sys.modules["os"]
     os.environ._data.clear()
     os.environ._data.update(environment)
-    _renew_streams()
+    _renew_streams(posix, "surrogateescape" if locale in _LENIENT else "strict")
     boot.set_process()
+    for name, renew in _RENEWED.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            renew(module)
 
 
-def _renew_streams() -> None:
+def _renew_streams(posix: "Any", errors: str) -> None:
     """Initialise the standard streams again, the same objects: modules may have kept them."""
-    posix = sys.modules["posix"]
-
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, f"__{name}__")
-        if stream is None:
-            continue
         buffer = stream.buffer
         raw = buffer.raw
         raw.__init__(number, "rb" if number == 0 else "wb", closefd=False)
         raw.name = f"<{name}>"
         buffer.__init__(raw, raw._blksize if raw._blksize > 1 else 8192)
         line_buffering = number == 2 or posix.isatty(number)
-        stream.__init__(buffer, stream.encoding, stream.errors, "\n", line_buffering)
+        stream.__init__(buffer, "utf-8", "backslashreplace" if number == 2 else errors, "\n", line_buffering)
         stream.mode = "r" if number == 0 else "w"
+
+
+def _renew_logging(logging: "Any") -> None:
+    """The time that records count from."""
+    import time
+
+    logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+
+
+def _renew_multiprocessing(process: "Any") -> None:
+    """The key that processes of one program know each other by."""
+    process.current_process()._config["authkey"] = process.AuthenticationString(sys.modules["posix"].urandom(32))
+
+
+def _renew_spawn(spawn: "Any") -> None:
+    """What is started for a new process."""
+    spawn.set_executable(sys.executable)
+
+
+def _renew_numpy(random: "Any") -> None:
+    """The generator behind ``numpy.random``'s functions."""
+    random.seed()
+
+
+_RENEWED: "dict[str, Callable[[Any], None]]" = {
+    "logging": _renew_logging,
+    "multiprocessing.process": _renew_multiprocessing,
+    "multiprocessing.spawn": _renew_spawn,
+    "numpy.random.mtrand": _renew_numpy,
+}
+"""Modules that took time, random numbers or the executable's path when they were imported, and do not look again after fork."""

@@ -132,7 +132,7 @@ def build(plan: Plan, host: Host) -> Result:
         link=launcher.link,
         link_reason=launcher.reason,
         warm=warm,
-        warnings=tuple(dict.fromkeys(told)),
+        warnings=tuple(dict.fromkeys((*told, *(warm.remarks if warm else ())))),
         files=written,
         file_sizes=files.sizes,
         native=linked.outcomes,

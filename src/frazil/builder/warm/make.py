@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump
 from frazil.builder.warm.libraries import THREAD_MODULE, held_libraries
+from frazil.builder.warm.notes import conditions, remarks
 from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
 from frazil.errors import SourceError
 
@@ -41,7 +41,7 @@ def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warm
             raise SourceError(f"no snapshot can be made: {error}", where=executable.name, details=error.details) from error
         snapshot = _snapshot(executable, dumps)
     write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
-    return Warmed(len(snapshot), tuple(modules))
+    return Warmed(len(snapshot), tuple(modules), remarks=remarks(dumps[0].notes))
 
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
@@ -75,7 +75,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             ],
             targets=[_target(name) for name in names],
             kept=kept,
-            conditions=[],
+            conditions=conditions(first.notes),
         )
     )
 
@@ -134,13 +134,20 @@ def _without_zeros(address: int, content: bytes) -> Iterator[layout.Piece]:
     """Pieces for pages that hold something; long stretches of zeros are pieces without content."""
     both = layout.READ | layout.WRITE
     at = 0
-    for zeros in re.finditer(rb"\0{%d,}" % (_GAP * _PAGE), content):
-        start, end = -(-zeros.start() // _PAGE) * _PAGE, zeros.end() // _PAGE * _PAGE
-        if end - start < _GAP * _PAGE:
-            continue
+    for start, end in _zeros(content):
         if start > at:
             yield layout.Piece(layout.PAGES, address + at, start - at, both, content[at:start])
         yield layout.Piece(layout.ZERO, address + start, end - start, both)
         at = end
     if at < len(content):
         yield layout.Piece(layout.PAGES, address + at, len(content) - at, both, content[at:])
+
+
+def _zeros(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where long stretches of pages of zeros begin and end."""
+    empty, begun = bytes(_PAGE), 0
+    for at in range(0, len(content) + _PAGE, _PAGE):
+        if content[at : at + _PAGE] != empty:
+            if at - begun >= _GAP * _PAGE:
+                yield begun, at
+            begun = at + _PAGE

@@ -41,9 +41,7 @@ _DT_RELRSZ: Final = 35
 _DT_RELR: Final = 36
 _DT_GNU_HASH: Final = 0x6FFFFEF5
 _DF_TEXTREL: Final = 4
-_POINTERS: Final = frozenset(
-    {3, 4, 5, 6, 7, 12, 13, 17, 23, 25, 26, 32, 36, _DT_GNU_HASH, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE}
-)
+_POINTERS: Final = frozenset({3, 4, 5, 6, 7, 12, 13, 17, 23, 25, 26, 32, 36, _DT_GNU_HASH, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE})
 _RELR_BITS: Final = 63
 
 

@@ -5,7 +5,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +80,26 @@ static void where(char *text, unsigned long size)
     PyGILState_Release(held);
 }
 
-static PyObject *call_warm(const char *function, PyObject *argument)
+/* note(kind, name, value): what Python code asked for, which no function of the C library shows. */
+static PyObject *note(PyObject *self, PyObject *arguments)
+{
+    const char *kind, *name;
+    PyObject *value;
+
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "syO", &kind, &name, &value))
+        return NULL;
+    frazil_record_note(kind, name, PyBytes_Check(value) ? PyBytes_AS_STRING(value) : NULL);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef note_method = {"note", note, METH_VARARGS, NULL};
+
+static PyObject *call_warm(const char *function, PyObject *argument, PyObject *second)
 {
     PyObject *module = PyImport_ImportModule("frazil_runtime.warm");
     PyObject *callable = module ? PyObject_GetAttrString(module, function) : NULL;
-    PyObject *result = callable ? PyObject_CallFunctionObjArgs(callable, argument, NULL) : NULL;
+    PyObject *result = callable ? PyObject_CallFunctionObjArgs(callable, argument, second, NULL) : NULL;
 
     Py_XDECREF(callable);
     Py_XDECREF(module);
@@ -127,13 +141,15 @@ static int resume(const frazil_core *core);
 int frazil_warm_make(const frazil_core *core)
 {
     PyObject *names = asked_modules();
+    PyObject *noting = PyCFunction_New(&note_method, NULL);
     PyObject *done = NULL;
     const char *type = "";
     int error;
 
     frazil_warm_where = where;
-    if (names)
-        done = call_warm("make", names);
+    if (names && noting)
+        done = call_warm("make", names, noting);
+    Py_XDECREF(noting);
     Py_XDECREF(names);
     if (!done) {
         PyErr_Print();
@@ -144,7 +160,7 @@ int frazil_warm_make(const frazil_core *core)
     holds_finalizers = frazil_holds_finalizers(&type);
     if (holds_finalizers)
         frazil_record_note("finalizer", type, NULL);
-    Py_XDECREF(call_warm("freeze", NULL));
+    Py_XDECREF(call_warm("freeze", NULL, NULL));
     frazil_warm_resume = resume;
     PyOS_BeforeFork();
     PyThreadState_Get()->native_thread_id = 0; /* PyOS_AfterFork_Child sets it */
@@ -157,17 +173,32 @@ int frazil_warm_make(const frazil_core *core)
 
 /* -- going on --------------------------------------------------------------------------------------------------------- */
 
+/* sys.flags, as Python sets it in the C locale. */
+static void set_utf8_mode(void)
+{
+    PyObject *flags = PySys_GetObject("flags");
+    PyObject *names = flags ? PyObject_GetAttrString((PyObject *)Py_TYPE(flags), "__match_args__") : NULL;
+
+    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++)
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "utf8_mode") == 0)
+            PyStructSequence_SetItem(flags, i, PyLong_FromLong(1));
+    Py_XDECREF(names);
+    PyErr_Clear();
+}
+
 static int resume(const frazil_core *core)
 {
     PyObject *variables, *result;
 
-    setlocale(LC_CTYPE, "");
     PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
     PyOS_AfterFork_Child();
     core->step("interpreter");
     variables = environment();
-    result = variables ? call_warm("resume", variables) : NULL;
+    result = PyLong_FromLong(frazil_warm_locale());
+    if (result && frazil_warm_locale() == FRAZIL_LOCALE_C)
+        set_utf8_mode();
+    result = variables && result ? call_warm("resume", variables, result) : NULL;
     Py_XDECREF(variables);
     if (!result) {
         if (getenv("FRAZIL_DEBUG"))

@@ -6,7 +6,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <link.h>
+#include <locale.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -240,6 +242,24 @@ static bool signals_are_default(void)
             && frazil_kernel(SYS_rt_sigaction, number, 0, &action, 8) == 0 && action.handler != 0)
             return false;
     return true;
+}
+
+/* Encodings are UTF-8 in the snapshot. In the C locale they are by Python's UTF-8 mode, whatever libc says; there libc is made
+ * to say so too. */
+const char *frazil_key_locale(frazil_locale *locale)
+{
+    static const char *const none[] = {"C.UTF-8", "C.utf8", "UTF-8"};
+    const char *name = setlocale(LC_CTYPE, "");
+
+    *locale = FRAZIL_LOCALE_UTF8;
+    if (!name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0) {
+        *locale = FRAZIL_LOCALE_C;
+        return setlocale(LC_CTYPE, "C.UTF-8") ? NULL : "the locale is C, and there is no C.UTF-8";
+    }
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (strcmp(name, none[i]) == 0)
+            *locale = FRAZIL_LOCALE_NONE_UTF8;
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? NULL : "the locale's encoding is not UTF-8";
 }
 
 static const char *check_streams(void)

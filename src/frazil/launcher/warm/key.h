@@ -31,6 +31,15 @@ const char *frazil_snapshot_open(frazil_snapshot *snapshot);
 /* NULL, or why it does not fit; `detail` receives what that is about. */
 const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail);
 
+typedef enum frazil_locale {
+    FRAZIL_LOCALE_UTF8, /* of a language, or of none that Python knows as such */
+    FRAZIL_LOCALE_NONE_UTF8, /* C.UTF-8 and its like: streams are lenient */
+    FRAZIL_LOCALE_C, /* Python's UTF-8 mode */
+} frazil_locale;
+
+/* Set the locale's character type, and say what it is; NULL, or why the snapshot does not fit it. */
+const char *frazil_key_locale(frazil_locale *locale);
+
 /* What the processor can do, as a number. */
 uint64_t frazil_key_processor(void);
 /* So many processors this process may use. */

@@ -1,4 +1,4 @@
-/* Libraries of a restored process (warm/loaded.h). A handle is the address of the library's record in the snapshot. */
+/* Libraries of a restored process (warm/loaded.h). */
 #define _GNU_SOURCE
 #include "libc/real.h"
 
@@ -14,8 +14,7 @@
 
 #define THREAD_MODULE (1ul << 32) /* + number of the library: its thread-local module */
 #define LIBRARIES_AT_MOST 1024u
-#define HANDLES 0x4000000000ul /* the snapshot; and its size at most: */
-#define HANDLES_SIZE 0x1000000000ul
+#define HANDLES 0x4652000000000000ul /* + number of the library: a handle, where no address can be */
 
 static const snapshot_library *libraries;
 static uint32_t library_count;
@@ -37,7 +36,7 @@ void *frazil_loaded_handle(const char *name)
 {
     for (uint32_t i = 0; i < library_count; i++)
         if (strcmp(name_of(&libraries[i]), name) == 0)
-            return (void *)(uintptr_t)&libraries[i];
+            return (void *)(HANDLES + i);
     return NULL;
 }
 
@@ -110,7 +109,8 @@ static void *find_symbol(const snapshot_library *library, const char *name)
 /* dlsym for a handle of ours: the library itself, then all others, as the libraries that it needs are among them. */
 __attribute__((used)) void *frazil_loaded_dlsym(const void *handle, const char *name)
 {
-    void *found = find_symbol(handle, name);
+    uint64_t number = (uintptr_t)handle - HANDLES;
+    void *found = number < library_count ? find_symbol(&libraries[number], name) : NULL;
 
     for (uint32_t i = 0; i < library_count && !found; i++)
         found = find_symbol(&libraries[i], name);
@@ -130,12 +130,10 @@ __asm__(".text\n"
         ".type dlsym, @function\n"
         "dlsym:\n"
         "    endbr64\n"
-        "    movq %rdi, %rdx\n"
-        "    movabsq $0x4000000000, %rax\n"
-        "    subq %rax, %rdx\n"
-        "    movabsq $0x1000000000, %rax\n"
-        "    cmpq %rax, %rdx\n"
-        "    jb frazil_loaded_dlsym\n"
+        "    movq %rdi, %rax\n"
+        "    shrq $48, %rax\n"
+        "    cmpl $0x4652, %eax\n"
+        "    je frazil_loaded_dlsym\n"
         "    movq frazil_real_dlsym(%rip), %rax\n"
         "    testq %rax, %rax\n"
         "    jne 1f\n"
@@ -151,7 +149,7 @@ __asm__(".text\n"
 
 FRAZIL_EXPORT int dlclose(void *handle)
 {
-    return (uintptr_t)handle - HANDLES < HANDLES_SIZE ? 0 : FRAZIL_REAL_OF(dlclose)(handle);
+    return (uintptr_t)handle >> 48 == HANDLES >> 48 ? 0 : FRAZIL_REAL_OF(dlclose)(handle);
 }
 
 /* -- thread-local variables ------------------------------------------------------------------------------------------- */
@@ -208,7 +206,8 @@ static void *block_of(unsigned long number)
         pthread_setspecific(blocks_key, blocks);
     }
     if (!blocks[number])
-        blocks[number] = make_block(&libraries[number], frazil_kernel(SYS_gettid, 0) == frazil_kernel(SYS_getpid, 0)
+        blocks[number] = make_block(&libraries[number],
+            frazil_kernel(SYS_gettid, 0) == frazil_kernel(SYS_getpid, 0)
                 && !__atomic_test_and_set(&taken[number], __ATOMIC_RELAXED));
     return blocks[number];
 }

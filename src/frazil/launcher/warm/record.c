@@ -123,6 +123,12 @@ void frazil_record_note(const char *kind, const char *name, const char *value)
     inside = false;
 }
 
+void frazil_warm_saw(const char *path)
+{
+    if (making() && *path == '/')
+        frazil_record_note("file", path, NULL);
+}
+
 /* -- environment ------------------------------------------------------------------------------------------------------ */
 
 FRAZIL_EXPORT char *getenv(const char *name)
@@ -365,7 +371,8 @@ FRAZIL_EXPORT int clock_gettime(clockid_t clock, struct timespec *now)
 {
     if (!making())
         return FRAZIL_REAL_OF(clock_gettime)(clock, now);
-    frazil_record_note("time", "", NULL);
+    if (clock == CLOCK_REALTIME)
+        frazil_record_note("time", "", NULL);
     *now = tick();
     return 0;
 }

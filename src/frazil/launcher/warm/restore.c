@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ typedef struct fresh {
     char **environment;
     bool debug;
     bool guarded;
+    frazil_locale locale;
     struct sigaction before[2];
 } fresh;
 __attribute__((visibility("default"))) fresh frazil_warm_fresh;
@@ -97,6 +99,11 @@ void frazil_warm_settled(void)
         sigaction(guarded_signals[i], &frazil_warm_fresh.before[i], NULL);
     frazil_warm_fresh.guarded = false;
     tell("warm", "", "");
+}
+
+frazil_locale frazil_warm_locale(void)
+{
+    return frazil_warm_fresh.locale;
 }
 
 void frazil_warm_give_up(const char *why)
@@ -282,10 +289,13 @@ bool frazil_warm_start(int argc, char **argv, bool debug)
         why = reason_for_cold(argv);
     if (!why)
         why = frazil_key_check(&snapshot, &bases, &detail);
+    if (!why)
+        why = frazil_key_locale(&frazil_warm_fresh.locale);
     if (!why && restore(&snapshot, &bases, &why))
         return true;
     if (*why)
         tell("cold", why, detail);
+    setlocale(LC_CTYPE, "C"); /* as it was when the process began */
     return false;
 }
 

@@ -43,6 +43,9 @@ int frazil_warm_dump(void);
  * say on the standard error stream what was decided. */
 bool frazil_warm_start(int argc, char **argv, bool debug);
 
+/* While a snapshot is made: a path outside memfs was looked at. */
+void frazil_warm_saw(const char *path);
+
 /* Check the snapshot only, and print the decision; the exit code. */
 int frazil_warm_explain(void);
 

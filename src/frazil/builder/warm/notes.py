@@ -1,0 +1,67 @@
+"""What imports looked at, as conditions of a snapshot and as remarks for the program's author."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from frazil.builder.warm import format as layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from frazil.builder.warm.dumps import Note
+
+_IGNORED: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW", b"LC_ALL", b"LC_CTYPE", b"LANG"})
+"""The launcher's own, and those that the locale is known by: that is part of the key."""
+_RENEWED: Final = (
+    "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
+)  # fmt: skip
+"""Files whose time, random numbers and identities are set anew in a restored process."""
+_WHAT: Final = {
+    "random": "random numbers",
+    "time": "the time",
+    "process": "the process's number",
+    "host": "the host's name",
+    "environment": "all variables of the environment",
+}
+
+
+def conditions(notes: Iterable[Note]) -> list[layout.Condition]:
+    """What must be as it was while importing; the time zone always, as libc looks at it by itself."""
+    found: dict[tuple[int, bytes], layout.Condition] = {}
+    for one in _of_notes(notes):
+        found.setdefault((one.kind, one.name), one)
+    return [*found.values(), layout.Condition(layout.ABSENT, b"TZ"), _of_file(b"/etc/localtime")]
+
+
+def _of_notes(notes: Iterable[Note]) -> Iterator[layout.Condition]:
+    for one in notes:
+        if not one.where:
+            continue  # Python itself, before anything was imported
+        if one.kind == "variable" and one.name not in _IGNORED and not one.name.startswith(b"PYTHON"):
+            if one.value is None:
+                yield layout.Condition(layout.ABSENT, one.name)
+            else:
+                yield layout.Condition(layout.VARIABLE, one.name, one.value)
+        elif one.kind == "file" and not one.name.startswith((b"/proc/", b"/dev/", b"/sys/")):
+            yield _of_file(one.name)
+
+
+def _of_file(name: bytes) -> layout.Condition:
+    try:
+        status = Path(os.fsdecode(name)).stat()
+    except OSError:
+        return layout.Condition(layout.MISSING, name)
+    return layout.Condition(layout.FILE_IS, name, size=status.st_size, modified=status.st_mtime_ns)
+
+
+def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
+    """What the program's author should know, a sentence each."""
+    lines = {}
+    for one in notes:
+        place = next((where for where in one.where if "/frazil_runtime/" not in where), "")
+        if one.kind in _WHAT and place and not any(part in place for part in _RENEWED):
+            lines[f"{place}: an import asks for {_WHAT[one.kind]}, which all warm starts then share"] = None
+    return tuple(lines)
