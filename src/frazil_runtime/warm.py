@@ -43,16 +43,17 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     import os  # before all else: its at-fork handlers run in the order of registration
 
     os.register_at_fork(after_in_child=_own_threads)
-    watched = _Watched(os.environ._data)
+    variables: "Any" = os.environ
+    watched = _Watched(variables._data)
     watched.note = note
-    os.environ._data = watched
+    variables._data = watched
     for name in names:
         try:
             __import__(name)
         except Exception as error:
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
-    os.environ._data = dict.copy(watched)
+    variables._data = dict.copy(watched)
     sys.argv = []
     sys.orig_argv = []
     for stream in (sys.stdout, sys.stderr):

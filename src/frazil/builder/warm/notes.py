@@ -59,7 +59,7 @@ def _of_file(name: bytes) -> layout.Condition:
 
 def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
     """What the program's author should know, a sentence each."""
-    lines = {}
+    lines: dict[str, None] = {}
     for one in notes:
         place = next((where for where in one.where if "/frazil_runtime/" not in where), "")
         if one.kind in _WHAT and place and not any(part in place for part in _RENEWED):
