@@ -43,7 +43,7 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     import os  # before all else: its at-fork handlers run in the order of registration
 
     os.register_at_fork(after_in_child=_own_threads)
-    variables: "Any" = os.environ
+    variables: Any = os.environ
     watched = _Watched(variables._data)
     watched.note = note
     variables._data = watched
