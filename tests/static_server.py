@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ class Server:
         self.asked: list[str] = []
         self.endless = ""
         """Files whose path ends with this never end."""
+        self.slow = ""
+        """Files whose path ends with this come a byte at a time."""
         self.url = ""
 
 
@@ -37,6 +40,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
                 self.end_headers()
                 while True:
                     self.wfile.write(b" " * 100_000)
+            if self.served.slow and self.path.endswith(self.served.slow):
+                self.send_response(200)
+                self.end_headers()
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
             super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name

@@ -5,6 +5,7 @@ the environment, except in mode ``locked``.
 """
 
 import http.client
+import time
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import (
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _TIMEOUT = 30.0
 """Seconds for a connection, and for each piece of an answer."""
 _PIECE = 1 << 16
+PATIENCE = 60.0
+"""Seconds after which an answer must have come at ``_RATE`` bytes a second: else a server could hold an update for ever."""
+_RATE = 1000
 
 
 class Fetcher(FetcherInterface):
@@ -51,8 +55,13 @@ class Fetcher(FetcherInterface):
         """The content of a URL. Raises DownloadError."""
         try:
             with self._opener.open(Request(url, headers={"User-Agent": self._agent}), timeout=_TIMEOUT) as response:  # noqa: S310 - http alone
-                while piece := response.read(_PIECE):
+                begun, received = time.monotonic(), 0
+                while piece := response.read1(_PIECE):
                     yield piece
+                    received += len(piece)
+                    took = time.monotonic() - begun
+                    if took > PATIENCE and received < took * _RATE:
+                        raise SlowRetrievalError(f"{url}: {received} bytes in {took:.0f} s")
         except HTTPError as error:
             error.close()
             raise DownloadHTTPError(f"{url}: HTTP status {error.code}", error.code) from error

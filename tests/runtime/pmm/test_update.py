@@ -11,7 +11,7 @@ import pytest
 
 from frazil.errors import OutputError, TrustError
 from frazil.pmm.publishing import Online, publish
-from frazil_runtime.pmm import documents, failures, trust, updating
+from frazil_runtime.pmm import documents, failures, fetcher, trust, updating
 from frazil_runtime.pmm.archive import ZipStorage
 from signed_sets import EXPIRES, Memory, Publisher, Settings, key, pmm, settings
 from static_server import Server, serving
@@ -200,6 +200,15 @@ def test_endless_files(server: Server, trusted: Settings, name: str) -> None:
     put_up(server, FIRST, OLD)
     server.endless = name
     assert "this is longer than it may be" in refused(failures.MismatchError, server, trusted)
+
+
+def test_a_server_that_drips(server: Server, trusted: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_up(server, FIRST, OLD)
+    server.slow = "timestamp.json"
+    monkeypatch.setattr(fetcher, "PATIENCE", 0.2)
+    message = refused(failures.UpdateError, server, trusted)
+    assert message.startswith(f"{server.url}: it does not answer in time (")
+    assert "timestamp.json: " in message
 
 
 def test_roll_back_of_the_repository(server: Server, trusted: Settings) -> None:
