@@ -26,6 +26,14 @@ def targets(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "--targets=all", "--both-links", "-m", "", *session.posargs)
 
 
+@nox.session(python=VERSIONS)
+def warm(session: nox.Session) -> None:
+    """The behaviour and end-to-end tests with warm executables, and 10,000 damaged snapshots."""
+    session.install("-e", ".[test]")
+    places = ["tests/warm", "tests/runtime", "tests/e2e"]
+    session.run("pytest", "-n", "2", "--warm", "--corruptions=10000", "-m", "", *places, *session.posargs)
+
+
 @nox.session(python=["3.11", "3.13"])
 def memfs(session: nox.Session) -> None:
     """CPython's own tests in a frozen executable, on memfs and on tmpfs; ``-- --write`` writes ``tests/memfs/cpython-*.md``."""
