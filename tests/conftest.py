@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--memfs-operations", type=int, default=1000, help="operations that memfs and tmpfs are compared by")
     parser.addoption("--pmm-kills", type=int, default=24, help="how often updates and installations of modules are killed")
     parser.addoption("--warm", action="store_true", help="build every executable with --warm")
-    parser.addoption("--corruptions", type=int, default=300, help="how many snapshots are damaged at random")
+    parser.addoption("--corruptions", type=int, default=200, help="how many snapshots are damaged at random")
     parser.addoption("--both-links", action="store_true", help="run the behaviour tests in link mode shared too")
 
 
