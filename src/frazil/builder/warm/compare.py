@@ -21,6 +21,8 @@ _WORDS: Final = struct.Struct("<512Q")
 _FIXED: Final = 0x200000000000
 """Below stands what has an address of its own: the program, the image, the region, libraries."""
 THREAD: Final = "thread"
+_IDENTITY: Final = (0x5EED5EED5000).to_bytes(8, "little")
+"""``THREAD`` in ``warm/record.c``."""
 VDSO: Final = "vdso"
 _THREAD_AROUND: Final = 0x2000
 """What glibc keeps for the main thread: thread-local blocks below its thread pointer, ``struct pthread`` behind it."""
@@ -55,6 +57,8 @@ class Comparison:
 
     relocations: tuple[Relocation, ...]
     unexplained: tuple[Unexplained, ...]
+    made_early: tuple[int, ...] = ()
+    """Words of the program that constructors set before main, each time to another value; nothing changed them later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,35 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
                     break
             else:
                 unexplained.append(Unexplained(one.address + offset, values, one))
-    return Comparison(tuple(relocations), tuple(unexplained))
+    relocations += _thread_identities(first, own)
+    early = [one for one in unexplained if one.range.kind == "program" and _is_early(one, first, second)]
+    others = [one for one in unexplained if one not in early]
+    return Comparison(tuple(relocations), tuple(others), tuple(one.address for one in early))
+
+
+def _thread_identities(dump: Dump, own: Sequence[tuple[int, int]]) -> Iterator[Relocation]:
+    """Words that hold what stands for the main thread's identity while a dump is made; in glibc that is its thread pointer."""
+    for one in dump.ranges:
+        if one.kind in {"thread", "pristine"}:
+            continue
+        content = bytes(dump.content(one))
+        at = content.find(_IDENTITY)
+        while at >= 0:
+            inside = any(start <= one.address + at < start + size for start, size in own)
+            if at % 8 == 0 and not inside:
+                yield Relocation(one.address + at, THREAD, 0)
+            at = content.find(_IDENTITY, at + 1)
+
+
+def _is_early(word: Unexplained, first: Dump, second: Dump) -> bool:
+    return all(_pristine(dump, word.address) == value for dump, value in zip((first, second), word.values, strict=True))
+
+
+def _pristine(dump: Dump, address: int) -> int | None:
+    for one in dump.ranges:
+        if one.kind == "pristine" and one.address <= address < one.address + one.size:
+            return int.from_bytes(dump.content(one)[address - one.address :][:8], "little")
+    return None
 
 
 def _areas(first: Dump, second: Dump) -> Iterator[_Area]:
@@ -116,6 +148,8 @@ def _pairs(first: Dump, second: Dump) -> Iterator[tuple[Range, Range]]:
     if len(first.ranges) != len(second.ranges):
         raise LayoutError("two dumps do not have the same parts")
     for one, other in zip(first.ranges, second.ranges, strict=True):
+        if one.kind == "pristine":
+            continue
         same_place = one.address == other.address or one.kind == "thread"
         if (one.kind, one.size, one.name) != (other.kind, other.size, other.name) or not same_place:
             raise LayoutError(f"{one.name or one.kind} has another size or place in one of two dumps")

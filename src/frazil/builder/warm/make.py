@@ -74,7 +74,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
                 for word in comparison.relocations
             ],
             targets=[_target(name) for name in names],
-            kept=kept,
+            kept=[*kept, *((address, 8) for address in comparison.made_early)],
             conditions=conditions(first.notes),
         )
     )
@@ -126,7 +126,7 @@ def _pieces(dump: Dump, words: Mapping[int, int]) -> Iterator[layout.Piece]:
         content = bytes(changed)
         if one.kind == "program":
             yield layout.Piece(layout.PROGRAM, one.address, one.size, layout.READ | layout.WRITE, content)
-        elif one.kind != "thread":
+        elif one.kind not in {"thread", "pristine"}:
             yield from _without_zeros(one.address, content)
 
 

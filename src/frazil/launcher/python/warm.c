@@ -144,6 +144,7 @@ int frazil_warm_make(const frazil_core *core)
     PyObject *noting = PyCFunction_New(&note_method, NULL);
     PyObject *done = NULL;
     const char *type = "";
+    PyThreadState *thread;
     int error;
 
     frazil_warm_where = where;
@@ -163,7 +164,10 @@ int frazil_warm_make(const frazil_core *core)
     Py_XDECREF(call_warm("freeze", NULL, NULL));
     frazil_warm_resume = resume;
     PyOS_BeforeFork();
-    PyThreadState_Get()->native_thread_id = 0; /* PyOS_AfterFork_Child sets it */
+    thread = PyThreadState_Get();
+    thread->native_thread_id = 0; /* PyOS_AfterFork_Child sets it */
+    /* What frames left that have ended. */
+    memset(thread->datastack_top, 0, (size_t)((char *)thread->datastack_limit - (char *)thread->datastack_top));
     error = frazil_warm_dump();
     if (error)
         fprintf(stderr, "frazil: warm: the dump cannot be written: %s\n", strerror(error));

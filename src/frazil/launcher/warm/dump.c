@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "libc/real.h"
@@ -199,6 +200,35 @@ static int open_in(const char *directory, const char *name, int *error)
     return file;
 }
 
+/* The program's data as it was when main began: what constructors made of it. */
+static void *pristine;
+static size_t pristine_size;
+static uintptr_t pristine_start;
+
+static int keep_pristine(struct dl_phdr_info *info, size_t size, void *context)
+{
+    uintptr_t fixed = 0;
+
+    (void)size;
+    (void)context;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
+            fixed = up(info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
+        if (one->p_type != PT_LOAD || !(one->p_flags & PF_W))
+            continue;
+        pristine_start = down(one->p_vaddr) < fixed ? fixed : down(one->p_vaddr);
+        pristine_size = up(one->p_vaddr + one->p_memsz) - pristine_start;
+    }
+    pristine = mmap(NULL, pristine_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pristine == MAP_FAILED)
+        pristine = NULL;
+    else
+        memcpy(pristine, (const void *)pristine_start, pristine_size);
+    return 1; /* the program comes first */
+}
+
 static char *directory;
 static char **modules;
 
@@ -213,6 +243,7 @@ bool frazil_warm_begin(int *argc, char ***argv)
         fprintf(stderr, "frazil: warm: the addresses of the region are taken\n");
         _exit(1);
     }
+    dl_iterate_phdr(keep_pristine, NULL);
     notes = open_in((*argv)[1], "notes", &error);
     frazil_record_to(notes < 0 ? -1 : (int)frazil_kernel(SYS_fcntl, notes, F_DUPFD_CLOEXEC, 900));
     frazil_kernel(SYS_close, notes);
@@ -250,6 +281,11 @@ int frazil_warm_dump(void)
         say(&to, "self\t%lx\t0\t0\t\n", thread);
         put(&to, "region", FRAZIL_REGION_ADDRESS, frazil_region_used(), "");
         dl_iterate_phdr(put_object, &to);
+        if (pristine) {
+            say(&to, "pristine\t%lx\t%lx\t%lx\t\n", pristine_start, pristine_size, to.offset);
+            write_all(&to, to.memory, pristine, pristine_size);
+            to.offset += pristine_size;
+        }
         put_descriptors(&to);
         copy_text(&to, "mappings", "/proc/self/maps");
         say(&to, "end\t0\t0\t0\t\n");
