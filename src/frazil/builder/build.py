@@ -132,7 +132,7 @@ def build(plan: Plan, host: Host) -> Result:
         link=launcher.link,
         link_reason=launcher.reason,
         warm=warm,
-        warnings=tuple(dict.fromkeys((*told, *(warm.remarks if warm else ())))),
+        warnings=tuple(dict.fromkeys((*told, *(_left_out(warm) if warm else ())))),
         files=written,
         file_sizes=files.sizes,
         native=linked.outcomes,
@@ -175,6 +175,12 @@ def _finish(
         with clock.step("snapshot"):
             warm = add_snapshot(cold, modules, host.output)
     return size + warm.size, warm
+
+
+def _left_out(warm: Warmed) -> Iterator[str]:
+    for one in warm.left_out:
+        yield f"{one.module} is not in the snapshot but imported at start: {one.reason.splitlines()[0]}"
+    yield from warm.remarks
 
 
 def _former_output(plan: Plan, output: Path) -> str | None:

@@ -292,6 +292,10 @@ static int resume(int argc, char **argv, const char *debug, uint64_t begun)
     know_process(argc, argv, debug);
     core.step("snapshot");
     know_executable();
+    if (strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0) {
+        core.mode = FRAZIL_WARMING;
+        return frazil_warm_resume(&core);
+    }
     failure = choose_mode(&core);
     return failure ? failure : frazil_warm_resume(&core);
 }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MAKER: Final = "/memfs:/bin/frazil-warm"
 """``argv[0]`` that asks for a dump (``warm/warm.h``)."""
+TRIAL: Final = "/memfs:/bin/frazil-warm-trial"
+"""``argv[0]`` that asks for a warm start without the entry."""
+_TRIAL_SECONDS: Final = 20.0
 _LINE_FIELDS: Final = 5
 _ENVIRONMENT: Final = {"LANG": "C.UTF-8", "LD_BIND_NOW": "1"}
 """Bound at once, so that no address of the dynamic linker is left in tables that it would fill later."""
@@ -125,6 +128,26 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
         return _read(directory)
     except (OSError, ValueError) as error:
         raise DumpError("importing ended the program", text) from error
+
+
+def try_snapshot(executable: Path) -> None:
+    """Restore the snapshot that ``executable`` holds, without running its entry. Raises DumpError."""
+    environment = {"LANG": "C.UTF-8", "FRAZIL_DEBUG": "warm"}
+    try:
+        done = subprocess.run(
+            [TRIAL],
+            executable=executable.absolute(),
+            env=environment,
+            capture_output=True,
+            check=False,
+            cwd="/",
+            timeout=_TRIAL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise DumpError("the snapshot cannot be restored: it does not come to an end") from None
+    output = done.stderr.decode(errors="replace")
+    if done.returncode != 0 or output != "frazil: warm: warm\n":
+        raise DumpError("the snapshot cannot be restored", output)
 
 
 def _last_notes(directory: Path) -> str:

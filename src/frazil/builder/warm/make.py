@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import icecube
 from frazil.builder.elf import SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, ElfError, read_image, write_segment
-from frazil.builder.host import Warmed
+from frazil.builder.host import LeftOut, Warmed
 from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
-from frazil.builder.warm.dumps import DumpError, make_dump
+from frazil.builder.warm.dumps import DumpError, make_dump, try_snapshot
 from frazil.builder.warm.libraries import THREAD_MODULE, held_libraries
 from frazil.builder.warm.notes import conditions, remarks
 from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
@@ -22,26 +23,67 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from frazil.builder.warm.compare import Comparison, Unexplained
-    from frazil.builder.warm.dumps import Dump
+    from frazil.builder.warm.dumps import Dump, Note
     from frazil.builder.warm.libraries import Held
 
 SECONDS: Final = 60.0
 """How long importing may take."""
+_TRIALS: Final = 3
 _PAGE: Final = 4096
 _GAP: Final = 16
 """So many pages of zeros are written out rather than mapped on their own."""
 
 
 def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warmed:
-    """Write ``executable`` with a snapshot of its start to ``output``. Raises SourceError when none can be made."""
-    with tempfile.TemporaryDirectory(prefix="frazil-warm-") as directory:
+    """Write ``executable`` with a snapshot of its start to ``output``; what cannot be in it is left out.
+
+    Raises SourceError when not even the interpreter alone can be in a snapshot.
+    """
+    work = _Work(executable)
+    good = work.extend((), tuple(modules))
+    if work.snapshot is None:
+        work.attempt(())
+    assert work.snapshot is not None  # noqa: S101 - attempt sets it or raises
+    write_segment(executable, work.snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
+    return Warmed(len(work.snapshot), good, tuple(work.left_out), remarks(work.notes))
+
+
+@dataclass(slots=True)
+class _Work:
+    """The search for a snapshot of as many modules as can be."""
+
+    executable: Path
+    snapshot: bytes | None = None
+    notes: list[Note] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def extend(self, good: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+        """As many of ``more`` as can be, with ``good``: all at once, or else by halves."""
         try:
-            dumps = [make_dump(executable, modules, Path(directory), SECONDS) for _ in range(2)]
-        except DumpError as error:
-            raise SourceError(f"no snapshot can be made: {error}", where=executable.name, details=error.details) from error
-        snapshot = _snapshot(executable, dumps)
-    write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
-    return Warmed(len(snapshot), tuple(modules), remarks=remarks(dumps[0].notes))
+            self.attempt((*good, *more))
+        except SourceError as error:
+            if len(more) <= 1:
+                self.left_out += [LeftOut(one, f"{error.problem} {error.details}".strip()) for one in more]
+                return good
+            middle = len(more) // 2
+            return self.extend(self.extend(good, more[:middle]), more[middle:])
+        return (*good, *more)
+
+    def attempt(self, modules: Sequence[str]) -> None:
+        """Make a snapshot, and restore it a few times. Raises SourceError."""
+        with tempfile.TemporaryDirectory(prefix="frazil-warm-") as name:
+            directory = Path(name)
+            try:
+                dumps = [make_dump(self.executable, modules, directory, SECONDS) for _ in range(2)]
+                made = _snapshot(self.executable, dumps)
+                trial = directory / self.executable.name
+                write_segment(self.executable, made, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, trial)
+                for _ in range(_TRIALS):
+                    try_snapshot(trial)
+            except DumpError as error:
+                problem = f"no snapshot can be made: {error}"
+                raise SourceError(problem, where=self.executable.name, details=error.details) from error
+        self.snapshot, self.notes = made, dumps[0].notes
 
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:

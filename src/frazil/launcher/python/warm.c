@@ -212,6 +212,10 @@ static int resume(const frazil_core *core)
     Py_XDECREF(result);
     frazil_warm_settled();
     core->step("entry");
+    if (core->mode == FRAZIL_WARMING) {
+        printf("%zd\n", PyDict_Size(PyImport_GetModuleDict()));
+        return Py_FinalizeEx() < 0;
+    }
     return frazil_embed_run(core);
 }
 

@@ -240,7 +240,7 @@ static const char *reason_for_cold(char **argv)
         FRAZIL_REAL_OF(unsetenv)(FRAZIL_WARM_COLD);
         return "the warm start failed";
     }
-    if (!argv[0] || strncmp(argv[0], mount, sizeof mount - 1) == 0)
+    if (!argv[0] || (strncmp(argv[0], mount, sizeof mount - 1) == 0 && strcmp(argv[0], FRAZIL_WARM_TRIAL) != 0))
         return "this is the interpreter";
     if (frazil_platform_has_more_rights())
         return "the program has more rights than its user";

@@ -11,6 +11,8 @@
 
 /* argv[0] that asks for a snapshot to be made: argv[1] is the directory it goes to, the rest are names of modules. */
 #define FRAZIL_WARM_MAKER "/memfs:/bin/frazil-warm"
+/* argv[0] that asks for a warm start without running the entry: the builder tries each snapshot so. */
+#define FRAZIL_WARM_TRIAL "/memfs:/bin/frazil-warm-trial"
 /* In the environment of a program that starts again, cold, after a fault; removed at once. */
 #define FRAZIL_WARM_COLD "FRAZIL_START_COLD"
 
