@@ -61,6 +61,7 @@ class NativeOutcome:
     """Why it is not linked into the program; empty when it is."""
 
 
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A module that is not in the snapshot but imported at start, and why."""
 
