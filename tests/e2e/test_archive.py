@@ -245,3 +245,41 @@ def test_objects_for_another_python_are_built_again_from_the_archive(frazil: Fra
     done = frazil("build", "user.py", "--use-archive", "made", "-o", "user", code=1)
     assert "error: made: native modules of the archives cannot be used in this build\n" in done.stderr
     assert "  testcase.native_api: soabi: built for cpython-310-x86_64-linux-gnu, this is cpython-3" in done.stderr
+
+
+SETUP = """
+from setuptools import Extension, setup
+setup(name="own-speed", version="1", packages=["own_speed"], ext_modules=[Extension("own_speed._fast", ["fast.c"])])
+"""
+FAST = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "_fast", .m_size = -1};
+PyMODINIT_FUNC PyInit__fast(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntConstant(module, "minor", PY_MINOR_VERSION) < 0)
+        Py_CLEAR(module);
+    return module;
+}
+"""
+
+
+def test_modules_of_a_source_distribution_are_built_again_from_it(frazil: Frazil, run_in_root: RunInRoot) -> None:
+    project = frazil.place / "own"
+    (project / "own_speed").mkdir(parents=True)
+    (project / "own_speed/__init__.py").write_text("")
+    (project / "setup.py").write_text(SETUP)
+    (project / "fast.c").write_text(FAST)
+    source = ["--with", f"own-speed @ file://{project}", "--from-source", "own-speed"]
+    frazil("archive", "build", "-q", "-o", "made", *source)
+    project.rename(frazil.place / "gone")
+    assert (frazil.place / "made/sdist/own-speed-1.tar.gz").is_file()
+    assert (frazil.place / "made/object/own_speed._fast/fast.o").is_file()
+    place = frazil.place / "made/frazil-archive.json"
+    document = json.loads(place.read_text())
+    document["modules"]["own_speed._fast"]["key"].update(soabi="cpython-310-x86_64-linux-gnu", python="3.10.1")
+    place.write_text(json.dumps(document))
+    (frazil.place / "user.py").write_text("import own_speed._fast as f\nprint(f.minor, type(f.__loader__).__name__)\n")
+    done = frazil("build", "user.py", "--use-archive", "made", "-o", "user")
+    assert "own_speed._fast: built from own-speed-1.tar.gz, since its objects do not fit: soabi: built for" in done.stderr
+    assert run_in_root(frazil.place / "user").stdout == f"{sys.version_info.minor} StaticLoader\n"

@@ -49,6 +49,8 @@ class Contribution:
     extra_paths: tuple[str, ...] = ()
     rebuilds: tuple[Rebuild, ...] = ()
     """Native modules whose objects cannot serve, and whose sources the archive has."""
+    sdist_rebuilds: tuple[SdistRebuild, ...] = ()
+    """The same for modules whose source distribution the archive has."""
     misfits: tuple[Misfit, ...] = ()
     """All modules whose objects cannot serve, and what became of them."""
     warnings: tuple[str, ...] = ()
@@ -61,6 +63,15 @@ class Rebuild:
     source: NativeSource
     directory: str
     owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class SdistRebuild:
+    """A source distribution that has to be built again, for the sake of ``modules``."""
+
+    project: str
+    sdist: Path
+    modules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ class Contributing:
         self._resources: list[Resource] = []
         self._static: list[NativeModule] = []
         self._rebuilds: list[Rebuild] = []
+        self._sdists: dict[tuple[str, Path], list[str]] = {}
         self._misfits: list[Misfit] = []
         self._unusable: list[str] = []
 
@@ -144,7 +156,10 @@ class Contributing:
                 remedy="Build with the Python that they were built for, or get an archive that holds their sources.",
             )
         paths = tuple(f"{self._site}/{path}" for path in self._archive.metadata.paths)
-        return Contribution(tuple(self._resources), tuple(self._static), paths, tuple(self._rebuilds), tuple(self._misfits))
+        sdists = tuple(SdistRebuild(project, place, tuple(names)) for (project, place), names in self._sdists.items())
+        return Contribution(
+            tuple(self._resources), tuple(self._static), paths, tuple(self._rebuilds), sdists, tuple(self._misfits)
+        )
 
     def _content(self, path: str) -> Content:
         return self._archive.files[path]
@@ -199,6 +214,9 @@ class Contributing:
         if facts.native_sources:
             self._rebuilds.append(Rebuild(self._source(name, facts), directory, owner))
             self._misfits.append(Misfit(name, tuple(reasons), "built from its source"))
+        elif facts.objects and facts.sdist and isinstance(sdist := self._content(facts.sdist), Path):
+            self._sdists.setdefault((owner, sdist), []).append(name)
+            self._misfits.append(Misfit(name, tuple(reasons), f"built from {sdist.name}"))
         elif facts.shared and self._shared_fits(facts.shared):
             path = posixpath.join(base, facts.shared[len(PYTHON) :])
             self._resources.append(ExtensionModule(name, facts.package, self._content(facts.shared), path, directory, owner))

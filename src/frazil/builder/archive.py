@@ -11,7 +11,7 @@ from frazil.archive.content import Archive, facts_of, with_digests
 from frazil.archive.contribution import PLATFORM, Contribution
 from frazil.archive.merge import numbers
 from frazil.archive.metadata import CompilerFacts, Metadata, Mode, ModuleFacts, PythonFacts, Recipe
-from frazil.archive.paths import DATA, DIST_INFO, OBJECT, PYTHON, SOURCE, imported_name, module_of
+from frazil.archive.paths import DATA, DIST_INFO, OBJECT, PYTHON, SDIST, SOURCE, imported_name, module_of
 from frazil.builder.bytecode import Compiler
 from frazil.errors import SourceError
 from frazil.resources.kinds import APPLICATION, BytecodeModule, DataFile, ExtensionModule, Link, SourceModule
@@ -182,6 +182,10 @@ class _Making:
             self.files[path] = one.path
             objects.append(path)
         sources, recipe = self._sources(module)
+        sdist = ""
+        if module.sdist is not None:
+            sdist = f"{SDIST}{module.sdist.name}"
+            self.files[sdist] = module.sdist
         facts = replace(
             self._held(module.name),
             native=True,
@@ -194,6 +198,7 @@ class _Making:
             key=module.key,
             native_sources=sources,
             recipe=recipe,
+            sdist=sdist,
         )
         self._record(module.name, facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from frazil.config.modules import ModuleSearch, Use, classifier_of
 from frazil.config.native import compile_native, compile_rebuilds
 from frazil.config.parsing import Parser
 from frazil.config.requirements import marker_environment, parsed
+from frazil.config.source_distribution import rebuilt, source_distribution
 from frazil.config.third_party import ThirdParty, needed, sees_system, site_packages, site_prefix, virtual_environment, whole
 from frazil.distribution import TEST_MODULES
 from frazil.errors import SourceError, UsageError
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from frazil.archive.contribution import Rebuild
+    from frazil.archive.contribution import Rebuild, SdistRebuild
     from frazil.cache import ContentCache
     from frazil.config.options import SourceOptions
     from frazil.distribution import PythonDistribution
@@ -133,8 +135,29 @@ class Draft:
             return
         extensions = [one for one in taken.resources if isinstance(one, ExtensionModule)]
         found = captured(objects_of(root), extensions, self.distribution, find_compiler(self.cache))
-        self.native += found.modules
+        self.native += self._with_sources(root, found.modules) if self.options.library else found.modules
         self.warnings += found.warnings
+
+    def _with_sources(self, root: Path, modules: Sequence[NativeModule]) -> list[NativeModule]:
+        """The modules with the source distributions that they were built from, for an archive; a warning for one without."""
+        site = site_packages(root, self.parser)
+        places: dict[str, Path | None] = {}
+        kept = []
+        for module in modules:
+            if module.owner not in places:
+                name = module.owner if module.owner in site.distributions else _of_directory(site)
+                places[module.owner] = self._source_of(site, name) if name in site.distributions else None
+            kept.append(replace(module, sdist=places[module.owner]))
+        return kept
+
+    def _source_of(self, site: SitePackages, name: str) -> Path | None:
+        one = site.distributions[name]
+        text = one.file("direct_url.json")
+        url = str(json.loads(text).get("url", "")) if text else ""
+        found = source_distribution(name, one.version, url, self.distribution, self.cache)
+        if found is None:
+            self.warnings.append(f"{name}: its source distribution cannot be had: its objects serve this Python alone")
+        return found
 
     def applies(self, requirement: Requirement) -> bool:
         """Whether a requirement's marker holds for the distribution."""
@@ -187,7 +210,7 @@ class Draft:
         self.excluded.apply(collection, prefixes)
         for entry in entries:
             self._check_entry(entry, collection)
-        native = self._compile(archived.rebuilds)
+        native = self._compile(archived.rebuilds, archived.sdist_rebuilds)
         own = (*native.modules, *self.native)
         held = {one.name for one in own}
         others = (one for one in archived.static_modules if one.name not in held and not self.excluded(one.name))
@@ -216,12 +239,15 @@ class Draft:
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
 
-    def _compile(self, rebuilds: Sequence[Rebuild]) -> CompiledModules:
+    def _compile(self, rebuilds: Sequence[Rebuild], sdists: Sequence[SdistRebuild]) -> CompiledModules:
         """The declared native modules, and those of archives that have to be built again."""
         declared = {one.module for one in self.options.native} | {one.name for one in self.native}
         again = {one.source.module: one for one in rebuilds if one.source.module not in declared}
         again = {name: one for name, one in again.items() if not self.excluded(name)}
         mine = compile_native(self.options.native, self.archives, self.distribution, self.cache)
+        for one in sdists:
+            names = tuple(name for name in one.modules if name not in declared and not self.excluded(name))
+            self.native += rebuilt(replace(one, modules=names), self.parser, self.cache) if names else []
         theirs = compile_rebuilds(again.values(), self.archives, self.distribution, self.cache)
         return replace(theirs, modules=(*mine.modules, *theirs.modules), compiled=mine.compiled + theirs.compiled)
 
@@ -255,3 +281,8 @@ def _remedy(options: SourceOptions, top: str) -> str:
         f"Name what provides it with --with {canonicalize_name(top)}, in the script's `# /// script` block, "
         f"or take it from an environment with --venv; --exclude {top} silences this."
     )
+
+
+def _of_directory(site: SitePackages) -> str:
+    """The distribution that was installed from a directory: the application itself. Empty when there is none."""
+    return next((name for name, one in sorted(site.distributions.items()) if '"dir_info"' in one.file("direct_url.json")), "")

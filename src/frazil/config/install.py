@@ -286,6 +286,16 @@ def _installer(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
     return _pip(distribution)
 
 
+def pip_commands(distribution: PythonDistribution) -> list[list[str]]:
+    """The commands that start pip for a Python, to be tried in turn."""
+    return _pip(distribution)[1]
+
+
+def source_files(project: Path) -> Iterator[tuple[str, Path]]:
+    """A project's files by relative path, without version control, caches, environments and outputs."""
+    return _sources(project, "")
+
+
 def _pip(distribution: PythonDistribution) -> tuple[str, list[list[str]]]:
     own = [str(distribution.executable), "-P", "-m", "pip"]
     # A Python without pip (Debian's, say) can be served by the pip of the Python that runs frazil.

@@ -77,6 +77,8 @@ class NativeModule:
     """Where headers were looked for."""
     headers: tuple[Path, ...] = field(default=(), compare=False)
     """What the compiler read beside the sources and below ``base``: an archive carries it with them."""
+    sdist: Path | None = field(default=None, compare=False)
+    """The source distribution that it was built from as a whole."""
     base: Path | None = field(default=None, compare=False)
     """The directory that the sources belong to."""
 
