@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +51,7 @@ def held_libraries(executable: Path, dump: Dump) -> Iterator[Held]:
 
 
 def _held(one: Object, dump: Dump, image: icecube.Image, image_offset: int) -> Held:
-    path = one.name.removeprefix(MOUNT)
+    path = posixpath.normpath(one.name.removeprefix(MOUNT))
     node = image.find(path)
     if node is None or one.base != 0:
         raise SourceError("this library has no address of its own, and no snapshot can hold it", where=one.name)

@@ -22,6 +22,8 @@ FIRST: Final = 0x110000000000
 STEP: Final = 0x200000
 
 _ET_DYN: Final = 3
+_PAGE: Final = 4096
+_PT_LOAD: Final = 1
 _PT_GNU_STACK: Final = 0x6474E551
 _R_JUMP_SLOT: Final = 7
 _R_RELATIVE: Final = 8
@@ -162,6 +164,9 @@ class _Moved:
                 moved = replace(one, address=one.address + self.by, physical=one.physical + self.by)
                 at = self.library.file.program_offset + number * 56
                 struct.pack_into("<QQ", self.data, at + 16, moved.address, moved.physical)
+                if one.kind == _PT_LOAD and one.alignment > _PAGE:
+                    # To align it, the dynamic linker would look for more room than there is before the next library.
+                    struct.pack_into("<Q", self.data, at + 48, _PAGE)
         self._add(24, only_set=True)  # e_entry
 
     def _dynamic_entries(self) -> Iterator[tuple[int, int]]:
