@@ -239,6 +239,7 @@ static bool signals_are_default(void)
 
     for (int number = 1; number < NSIG; number++)
         if (number != SIGPIPE && number != SIGXFSZ /* Python ignores these by itself */
+            && number != 32 && number != 33 /* libc's own, which posix_spawn leaves ignored */
             && frazil_kernel(SYS_rt_sigaction, number, 0, &action, 8) == 0 && action.handler != 0)
             return false;
     return true;
