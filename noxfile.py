@@ -39,7 +39,7 @@ def memfs(session: nox.Session) -> None:
     """CPython's own tests in a frozen executable, on memfs and on tmpfs; ``-- --write`` writes ``tests/memfs/cpython-*.md``."""
     session.install("-e", ".[test]")
     session.run("python", "tests/memfs/compare.py", *session.posargs)
-    session.run("pytest", "tests/launcher/test_memfs.py", "--memfs-operations=20000", "-m", "")
+    session.run("pytest", "tests/launcher/test_memfs.py", "tests/memfs", "--memfs-operations=20000", "-m", "")
 
 
 @nox.session
