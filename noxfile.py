@@ -34,6 +34,13 @@ def warm(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "--warm", "--corruptions=10000", "-m", "", *places, *session.posargs)
 
 
+@nox.session
+def warm_libraries(session: nox.Session) -> None:
+    """Twenty libraries warm, a hundred starts each; writes ``tests/warm/libraries.md``."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/warm/libraries.py", *session.posargs)
+
+
 @nox.session(python=["3.11", "3.13"])
 def memfs(session: nox.Session) -> None:
     """CPython's own tests in a frozen executable, on memfs and on tmpfs; ``-- --write`` writes ``tests/memfs/cpython-*.md``."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import archives
 import memfs
 import pmm
+import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -211,6 +212,7 @@ def report(bench: Bench) -> str:
         *memfs.report(bench.work, bench.python, bench.environment),
         *archives.report(bench.work, bench.python, bench.environment),
         *pmm.report(bench.work, bench.python, bench.environment),
+        *warm.report(bench.work, bench.python, bench.environment),
     ]
     return "\n".join(lines)
 
