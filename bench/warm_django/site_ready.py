@@ -14,5 +14,5 @@ settings.configure(
     ROOT_URLCONF=__name__,
     SECRET_KEY="not secret: answers nobody",
 )
-urlpatterns = [path("", lambda request: HttpResponse("hello"))]
+urlpatterns = [path("", lambda _: HttpResponse("hello"))]
 django.setup()

@@ -108,8 +108,8 @@ def page(results: Sequence[Result], python: Path, runs: int) -> Iterator[str]:
     good = sum(one.good for one in results)
     yield "# Libraries in snapshots"
     yield ""
-    yield "Written by `nox -s warm_libraries` (`tests/warm/libraries.py`): each program of `programs/` was built cold"
-    yield f"and warm, and started {runs} times under random addresses; a difference is an output or exit code unlike the cold one's."
+    yield "Written by `nox -s warm_libraries` (`tests/warm/libraries.py`): each program of `programs/` was built cold and"
+    yield f"warm, and started {runs} times under random addresses; a difference is output or exit code unlike a cold start's."
     yield f"{version}: {good} of {len(results)} programs started warm each time without a difference."
     yield ""
     yield "| program | snapshot, MiB | warm starts | differences | what was left out, and why |"
