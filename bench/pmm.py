@@ -111,9 +111,8 @@ def report(work: Path, python: Path, environment: Mapping[str, str]) -> list[str
     measured = times(programs, cases.environment)
     best = {name: min(processor for processor, _ in values) for name, values in measured.items()}
     cost = best["no storage, imports cryptography"] - best["no storage"]
-    first = best["no storage, checks one signature"] - best["no storage, imports cryptography"]
-    own = best["signed directory"] - best["no storage, checks one signature"]
-    verdict = "reached" if own <= 1 else "**missed**"
+    whole = best["signed directory"] - best["no storage"]
+    verdict = "reached" if whole <= cost + 1 else "**missed**"
     rows = []
     for name, values in measured.items():
         middle = statistics.median(processor for processor, _ in values)
@@ -131,8 +130,8 @@ def report(work: Path, python: Path, environment: Mapping[str, str]) -> list[str
         "|---|---:|---:|---:|---:|",
         *rows,
         "",
-        f"Importing cryptography takes {cost:.2f} ms of this, once, and its first check of a signature {first:.2f} ms; the rest of a signed",
-        f"storage {own:+.2f} ms (mark: ≤ 1 ms: {verdict}).",
+        f"A signed storage adds {whole:.2f} ms; the mark is what importing cryptography takes once, {cost:.2f} ms, and 1 ms: {verdict}.",
+        "It is less than that since a signature is checked through the library's core, without most of its Python.",
         "",
     ]
 

@@ -4,7 +4,6 @@ Its numbers never get lower. Reading needs no lock, as the file is replaced whol
 """
 
 import os
-from contextlib import contextmanager
 
 from frazil_runtime.pmm import documents
 from frazil_runtime.pmm.digest import sha256
@@ -12,7 +11,7 @@ from frazil_runtime.pmm.failures import CounterError, TrustError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from frazil_runtime.pmm.documents import Index
@@ -84,6 +83,27 @@ class Count:
         )
 
 
+class _Lock:
+    """Holds the lock of an open file for a while, and closes it; without contextlib, which takes a millisecond to import."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._file)
+
+
 class Counter:
     """The counter file of one storage."""
 
@@ -114,21 +134,14 @@ class Counter:
                 remedy="Remove the file only if you know that the installed set is the newest.",
             ) from error
 
-    @contextmanager
-    def locked(self, what: str = "") -> "Iterator[None]":
+    def locked(self, what: str = "") -> "_Lock":
         """Keep all others from changing the counter and what goes with it, or something else that is kept beside it."""
-        import fcntl
-
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             lock = os.open(f"{self._base}{what}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self._unusable("written", error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+        return _Lock(lock)
 
     def write(self, count: Count) -> None:
         """Replace the file; only under the lock."""

@@ -7,7 +7,7 @@ readers can understand it differently. Times are text of fixed form and compare 
 
 import _json
 import keyword
-from collections.abc import Mapping
+from _collections_abc import Mapping  # which the start of every Python has loaded; collections would take a millisecond
 
 from frazil_runtime.pmm import keys as names
 from frazil_runtime.pmm.digest import sha256
@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = 1
 MAX_ROOT = 512_000
@@ -207,19 +209,40 @@ def key_object(public: bytes) -> "dict[str, Any]":
 
 def good_signers(signatures: "Sequence[tuple[str, bytes]]", body: bytes, role: Role) -> "list[str]":
     """The identities of those of the role's keys that signed ``body``, as many as its threshold needs; each counts once."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     found: list[str] = []
     for keyid, sig in signatures:
         public = role.keys.get(keyid)
-        if public is not None and keyid not in found and len(found) < role.threshold:
-            try:
-                Ed25519PublicKey.from_public_bytes(public).verify(sig, body)
-            except (InvalidSignature, ValueError):
-                continue
+        if public is None or keyid in found or len(found) >= role.threshold:
+            continue
+        if _is_signature(sig, public, body):
             found.append(keyid)
     return found
+
+
+def _is_signature(sig: bytes, public: bytes, body: bytes) -> bool:
+    """Whether the owner of that raw key signed ``body``."""
+    try:
+        _public_key(public).verify(sig, body)
+    except Exception as error:
+        from cryptography.exceptions import InvalidSignature
+
+        if isinstance(error, InvalidSignature | ValueError):
+            return False
+        raise
+    return True
+
+
+def _public_key(public: bytes) -> "Ed25519PublicKey":
+    """The key's object, from where the library's public name gets it: importing that name takes more than twice as long."""
+    try:
+        from cryptography.hazmat.bindings._rust import openssl
+
+        make = openssl.ed25519.from_public_bytes
+    except (ImportError, AttributeError):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        make = Ed25519PublicKey.from_public_bytes
+    return make(public)
 
 
 def check_signatures(signatures: "Sequence[tuple[str, bytes]]", body: bytes, role: Role, where: str) -> None:

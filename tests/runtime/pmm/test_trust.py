@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,18 @@ def test_one_key_counts_once(trusted: Settings) -> None:
     assert "this is no signed document" in refused(failures.MalformedError, PUBLISHER.flat(twice, {}), trusted)
     role = documents.read_root(documents.split(PUBLISHER.root(), 10**6, "")[1], "").roles["targets"]
     assert len(documents.good_signers(signatures * 2, body, role)) == 1
+
+
+@pytest.mark.parametrize("core", [True, False])
+def test_signatures_by_the_core_of_the_library_and_by_its_public_names(monkeypatch: pytest.MonkeyPatch, *, core: bool) -> None:
+    if not core:
+        monkeypatch.setitem(sys.modules, "cryptography.hazmat.bindings._rust", None)
+    signatures, body = documents.split(PUBLISHER.index(1, {"telemetry": OLD}), 10**6, "")
+    role = documents.read_root(documents.split(PUBLISHER.root(), 10**6, "")[1], "").roles["targets"]
+    assert len(documents.good_signers(signatures, body, role)) == role.threshold
+    assert documents.good_signers(signatures, body + b" ", role) == []
+    assert documents.good_signers([(keyid, sig[:-1]) for keyid, sig in signatures], body, role) == []
+    assert documents.good_signers([(keyid, bytes(64)) for keyid, _ in signatures], body, role) == []
 
 
 def test_altered_after_signing(trusted: Settings) -> None:
