@@ -146,7 +146,7 @@ def cases(work: Work) -> tuple[list[Case], dict[str, tuple[float, float]]]:
         ("hello", EXAMPLES / "hello.py", [], [work.python, "-I", "-S"], 0.35),
         ("click + requests + rich CLI", EXAMPLES / "cli.py", ["--version"], [work.venv / "bin/python", "-I"], 0.06),
         ("numpy product", EXAMPLES / "matrix.py", [], [work.venv / "bin/python", "-I"], 0.40),
-        ("a Django management command", DJANGO, ["check"], [work.venv / "bin/python", "-I"], 0.15),
+        ("a Django management command", DJANGO, ["check"], [work.venv / "bin/python", "-E", "-s"], 0.15),
     ]
     for name, source, arguments, python, mark in rows:
         cold, cold_seconds = work.build(source, f"{source.stem}-cold")
