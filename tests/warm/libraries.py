@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TABLE = HERE / "libraries.md"
+LEFT_OUT = " is not in the snapshot but imported at start:"
+"""What a build says of a module that it left out, before the reason."""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,8 @@ def try_program(source: Path, python: Path, runs: int, work: Path) -> Result:
     if failure:
         result.differences.append(failure.strip().splitlines()[0])
         return result
-    result.remarks += [line.partition("warning: ")[2] for line in warned.splitlines() if line.startswith("warning: ")]
+    left_out = [line.removeprefix("warning: ") for line in warned.splitlines() if LEFT_OUT in line]
+    result.remarks += [re.sub(r"0x[0-9a-f]+", "0x...", line.replace(LEFT_OUT, ":")) for line in left_out]
     result.size = next(one.file_size for one in ElfFile.parse(warm.read_bytes()).loads() if one.address == SNAPSHOT_ADDRESS)
     reasons: Counter[str] = Counter()
     for _ in range(runs):
