@@ -239,10 +239,25 @@ static bool flush(const char *name)
     return done != NULL;
 }
 
+/* Give the collector back what the snapshot holds: as long as the main module is put aside, so is what hangs on it. */
+static void unfreeze(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *done = gc ? PyObject_CallMethod(gc, "unfreeze", NULL) : NULL;
+
+    Py_XDECREF(done);
+    Py_XDECREF(gc);
+    PyErr_Clear();
+}
+
 bool frazil_warm_leave(int *code)
 {
-    if (frazil_warm != FRAZIL_WARM_RESTORED || holds_finalizers || !frazil_can_leave())
+    if (frazil_warm != FRAZIL_WARM_RESTORED)
         return false;
+    if (holds_finalizers || !frazil_can_leave()) {
+        unfreeze();
+        return false;
+    }
     if (!flush("stdout"))
         *code = 120;
     flush("stderr");
