@@ -133,10 +133,18 @@ def _renew_numpy(random: "Any") -> None:
     random.seed()
 
 
+def _renew_sysconfig(sysconfig: "Any") -> None:
+    """The directory of the user's packages."""
+    found = sysconfig._CONFIG_VARS
+    if found and "userbase" in found:
+        found["userbase"] = sysconfig._getuserbase()
+
+
 _RENEWED: "dict[str, Callable[[Any], None]]" = {
     "logging": _renew_logging,
     "multiprocessing.process": _renew_multiprocessing,
     "multiprocessing.spawn": _renew_spawn,
     "numpy.random.mtrand": _renew_numpy,
+    "sysconfig": _renew_sysconfig,
 }
 """Modules that took time, random numbers or the executable's path when they were imported, and do not look again after fork."""

@@ -19,6 +19,8 @@ _RENEWED: Final = (
     "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
 )  # fmt: skip
 """Files whose time, random numbers and identities are set anew in a restored process."""
+_OWN_ASKERS: Final = {b"HOME": ("/sysconfig.py", "/sysconfig/__init__.py")}
+"""Who asks for a variable only to keep what is set anew in a restored process: the directory of the user's packages."""
 _WHAT: Final = {
     "random": "random numbers",
     "time": "the time",
@@ -40,6 +42,8 @@ def _of_notes(notes: Iterable[Note]) -> Iterator[layout.Condition]:
     for one in notes:
         if not one.where:
             continue  # Python itself, before anything was imported
+        if one.kind == "variable" and _asker(one).endswith(_OWN_ASKERS.get(one.name, ())):
+            continue
         if one.kind == "variable" and one.name not in _IGNORED and not one.name.startswith(b"PYTHON"):
             if one.value is None:
                 yield layout.Condition(layout.ABSENT, one.name)
@@ -47,6 +51,12 @@ def _of_notes(notes: Iterable[Note]) -> Iterator[layout.Condition]:
                 yield layout.Condition(layout.VARIABLE, one.name, one.value)
         elif one.kind == "file" and not one.name.startswith((b"/proc/", b"/dev/", b"/sys/")):
             yield _of_file(one.name)
+
+
+def _asker(note: Note) -> str:
+    """The file of the standard library whose code asked; empty when it was another."""
+    place = next((where for where in note.where if "/frazil_runtime/" not in where), "")
+    return place.rpartition(":")[0] if "/site-packages/" not in place else ""
 
 
 def _of_file(name: bytes) -> layout.Condition:

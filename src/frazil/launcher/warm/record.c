@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <locale.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -198,6 +200,30 @@ FRAZIL_EXPORT char *setlocale(int category, const char *name)
         frazil_record_note("locale", set ? set : "", NULL);
     return set;
 }
+
+/* -- users and groups ------------------------------------------------------------------------------------------------- */
+
+/* What libc finds out for these it keeps, with function pointers that each process mangles in its own way. */
+#define KEEPING(type, name, parameters, arguments)                                                                             \
+    FRAZIL_EXPORT type name parameters                                                                                         \
+    {                                                                                                                          \
+        type found;                                                                                                            \
+        frazil_warm_in_libc++;                                                                                                 \
+        found = FRAZIL_REAL_OF(name) arguments;                                                                                \
+        frazil_warm_in_libc--;                                                                                                 \
+        return found;                                                                                                          \
+    }
+
+KEEPING(int, getpwuid_r, (uid_t id, struct passwd *entry, char *buffer, size_t size, struct passwd **result),
+    (id, entry, buffer, size, result))
+KEEPING(int, getpwnam_r, (const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result),
+    (name, entry, buffer, size, result))
+KEEPING(int, getgrgid_r, (gid_t id, struct group *entry, char *buffer, size_t size, struct group **result),
+    (id, entry, buffer, size, result))
+KEEPING(int, getgrnam_r, (const char *name, struct group *entry, char *buffer, size_t size, struct group **result),
+    (name, entry, buffer, size, result))
+KEEPING(struct passwd *, getpwuid, (uid_t id), (id))
+KEEPING(struct passwd *, getpwnam, (const char *name), (name))
 
 /* -- handlers and keys ------------------------------------------------------------------------------------------------ */
 
