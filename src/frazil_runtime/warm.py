@@ -48,6 +48,9 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     watched.note = note
     variables._data = watched
     for name in names:
+        package, _, last = name.rpartition(".")
+        if hasattr(sys.modules.get(package), last):
+            continue  # as "from package import last" does: an attribute goes before a module of that name
         try:
             __import__(name)
         except Exception as error:

@@ -30,6 +30,7 @@ def _of_entry(entry: EntryPoint, collection: Collection, compiled: Mapping[str, 
     if entry.kind is EntryKind.FUNCTION:
         yield entry.target.partition(":")[0]
         return
+    known = {module.name for module in collection.modules()}
     for module in collection.modules():
         if not isinstance(module, SourceModule) or module.path not in compiled:
             continue
@@ -40,3 +41,4 @@ def _of_entry(entry: EntryPoint, collection: Collection, compiled: Mapping[str, 
                 for one in compiled[module.path].imports:
                     if not one.flags & _NOT_AT_ONCE:
                         yield one.name
+                        yield from (full for name in one.names if (full := f"{one.name}.{name}") in known)
