@@ -100,7 +100,7 @@ def build(shared_directory: Path, build_environment: dict[str, str], pytestconfi
     every: tuple[str, ...] = ("--warm",) if pytestconfig.getoption("--warm") else ()
 
     def run(source: str | Path, target: Path, *options: str, cwd: Path | None = None) -> Path:
-        if not any(option.startswith("--warm") for option in options):
+        if not any(option.startswith("--warm") or option == "--link=shared" for option in options):  # shared: it cannot be warm
             options = (*options, *every)
         key = re.sub(r"[^A-Za-z0-9.]+", "-", f"{target.parent.parent.name}-{Path(source).name}-{'-'.join(options)}")
         output = shared_directory / "built" / key / "app"
