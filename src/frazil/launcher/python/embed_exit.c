@@ -133,6 +133,29 @@ void frazil_spare_collections(void)
 
 /* -- restored processes ----------------------------------------------------------------------------------------------- */
 
+/* A generator in whose code nothing handles an exception: closing it runs none of its code. Each entry of the table begins with
+ * a byte whose highest bit is set; from 3.12 on there is one that covers the whole code and turns StopIteration into
+ * RuntimeError. */
+static bool is_quiet_generator(PyObject *object)
+{
+    int handlers = 0;
+
+    if (is_finished_generator(object))
+        return true;
+    if (!PyGen_CheckExact(object))
+        return false;
+#if PY_VERSION_HEX >= 0x030C0000
+    PyCodeObject *code = PyGen_GetCode((PyGenObject *)object);
+    handlers = -1;
+#else
+    PyCodeObject *code = (PyCodeObject *)Py_NewRef((PyObject *)((PyGenObject *)object)->gi_code);
+#endif
+    for (Py_ssize_t i = 0; i < PyBytes_GET_SIZE(code->co_exceptiontable); i++)
+        handlers += (PyBytes_AS_STRING(code->co_exceptiontable)[i] & 0x80) != 0;
+    Py_DECREF(code);
+    return handlers <= 0;
+}
+
 /* Types of modules written in C whose objects do nothing but free memory when they go. */
 static bool is_plain_extension(const PyTypeObject *type)
 {
@@ -152,7 +175,7 @@ static bool can_be_left(PyObject *object, destructor of_classes)
 {
     PyTypeObject *type = Py_TYPE(object);
 
-    if ((type->tp_finalize || type->tp_del) && !is_finished_generator(object))
+    if ((type->tp_finalize || type->tp_del) && !is_quiet_generator(object))
         return false;
     while (type && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && type->tp_dealloc == of_classes)
         type = type->tp_base;
@@ -221,7 +244,7 @@ bool frazil_holds_finalizers(const char **type)
     for (Py_ssize_t i = 0; objects && !found && i < PyList_GET_SIZE(objects); i++) {
         PyObject *object = PyList_GET_ITEM(objects, i);
         PyTypeObject *of = Py_TYPE(object);
-        found = (of->tp_finalize || of->tp_del) && !is_finished_generator(object) && !is_stream(&seen, object);
+        found = (of->tp_finalize || of->tp_del) && !is_quiet_generator(object) && !is_stream(&seen, object);
         *type = of->tp_name;
     }
     Py_XDECREF(objects);
