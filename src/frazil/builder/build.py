@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from frazil.builder.beside import divide, files_of, require_memory_for_warm_starts, write_files
 from frazil.builder.bytecode import Compiler
-from frazil.builder.elf import assemble, is_executable, require_replaceable
+from frazil.builder.elf import assemble, is_executable, require_replaceable, write_output
 from frazil.builder.emit import emit
-from frazil.builder.host import Form, Result
+from frazil.builder.host import Form, Result, Warmed
 from frazil.builder.imports import importable, parents, unresolved
 from frazil.builder.linkable import write_linkable
 from frazil.builder.native import find_libraries
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from frazil.builder.bytecode import Compiled
-    from frazil.builder.host import Host, Warmed
+    from frazil.builder.host import Host
     from frazil.plan import Plan
     from frazil.resources.collection import Collection
     from frazil.resources.kinds import Module, Resource
@@ -173,8 +173,16 @@ def _finish(
         cold = Path(directory, plan.name)
         size = assemble(launcher, image, cold)
         with clock.step("snapshot"):
-            warm = add_snapshot(cold, modules, host.output)
+            try:
+                warm = add_snapshot(cold, modules, host.output)
+            except SourceError as error:
+                write_output([cold.read_bytes()], host.output)
+                warm = Warmed(0, (), remarks=(f"this executable always starts cold: {_sentence(error)}",))
     return size + warm.size, warm
+
+
+def _sentence(error: SourceError) -> str:
+    return f"{error.problem} {error.details}".strip().splitlines()[0]
 
 
 def _left_out(warm: Warmed) -> Iterator[str]:

@@ -306,7 +306,9 @@ int frazil_main(int argc, char **argv)
     uint64_t begun = frazil_platform_now();
     int failure;
 
-    if (frazil_warm_start && frazil_warm_start(argc, argv, lists(debug, "warm")))
+    /* What imports take, and the steps of the start, only a cold start can show. */
+    if (frazil_warm_start && !lists(debug, "import") && !lists(debug, "start")
+        && frazil_warm_start(argc, argv, lists(debug, "warm")))
         return resume(argc, argv, debug, begun);
     if (frazil_warm_begin && frazil_warm_begin(&argc, &argv))
         core.mode = FRAZIL_WARMING;

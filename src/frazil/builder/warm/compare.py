@@ -24,6 +24,8 @@ THREAD: Final = "thread"
 _IDENTITY: Final = (0x5EED5EED5000).to_bytes(8, "little")
 """``THREAD`` in ``warm/record.c``."""
 VDSO: Final = "vdso"
+_SMALL: Final = 1 << 32
+"""No address is below. Time, random numbers and identities are made up: such a word counts something, and the dump is right."""
 _THREAD_AROUND: Final = 0x2000
 """What glibc keeps for the main thread: thread-local blocks below its thread pointer, ``struct pthread`` behind it."""
 
@@ -88,6 +90,8 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
         local = one.kind == "thread"
         for offset, values in _differences(first.content(one), second.content(other)):
             if any(start <= one.address + offset < start + size for start, size in own):
+                continue
+            if max(values) < _SMALL:
                 continue
             for area in areas if one.kind != "thread" or one.name == "program" else ():
                 target = area.offset(values)

@@ -31,6 +31,9 @@ READ: Final = 1
 WRITE: Final = 2
 EXECUTE: Final = 4
 
+HONOURS_ENVIRONMENT: Final = 1
+"""Flag: ``PYTHON*`` variables count in the executable."""
+
 OBJECT_LIBRARY: Final = 1
 OBJECT_THREAD: Final = 2
 OBJECT_VDSO: Final = 3

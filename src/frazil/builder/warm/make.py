@@ -118,6 +118,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             targets=[_target(name) for name in names],
             kept=[*kept, *((address, 8) for address in comparison.made_early)],
             conditions=conditions(first.notes),
+            flags=layout.HONOURS_ENVIRONMENT if image.settings().get("environment") == "1" else 0,
         )
     )
 

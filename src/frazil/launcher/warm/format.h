@@ -35,7 +35,7 @@ typedef struct snapshot_header {
     uint64_t flags;
 } snapshot_header;
 
-#define SNAPSHOT_ASKS_PROCESSORS 1u /* flags: the number of processors was asked for */
+#define SNAPSHOT_HONOURS_ENVIRONMENT 1u /* flags: PYTHON* variables count in this executable */
 
 enum { PIECE_PAGES = 1, PIECE_PROGRAM = 2, PIECE_FILE = 3, PIECE_ZERO = 4 };
 

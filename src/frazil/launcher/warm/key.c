@@ -298,6 +298,10 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *base
             *detail = frazil_snapshot_text(snapshot, conditions[i].name);
             return "an import looked at this, and it was different:";
         }
+    if (header->flags & SNAPSHOT_HONOURS_ENVIRONMENT)
+        for (char **at = environ; at && *at; at++)
+            if (strncmp(*at, "PYTHON", 6) == 0)
+                return "a variable of Python's is set";
     if (!signals_are_default())
         return "a signal is ignored";
     return check_streams();

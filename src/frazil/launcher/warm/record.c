@@ -164,24 +164,38 @@ static void keep_variable(const char *text, size_t length)
 FRAZIL_EXPORT int setenv(const char *name, const char *value, int replace)
 {
     char text[VARIABLE_SIZE];
+    int result;
 
     if (making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
         keep_variable(text, (size_t)snprintf(text, sizeof text, "%s=%s", name, value));
-    return FRAZIL_REAL_OF(setenv)(name, value, replace);
+    frazil_warm_in_libc++; /* the array of variables is libc's */
+    result = FRAZIL_REAL_OF(setenv)(name, value, replace);
+    frazil_warm_in_libc--;
+    return result;
 }
 
 FRAZIL_EXPORT int putenv(char *text)
 {
+    int result;
+
     if (making())
         keep_variable(text, strlen(text));
-    return FRAZIL_REAL_OF(putenv)(text);
+    frazil_warm_in_libc++; /* the array of variables is libc's */
+    result = FRAZIL_REAL_OF(putenv)(text);
+    frazil_warm_in_libc--;
+    return result;
 }
 
 FRAZIL_EXPORT int unsetenv(const char *name)
 {
+    int result;
+
     if (making())
         keep_variable(name, strlen(name));
-    return FRAZIL_REAL_OF(unsetenv)(name);
+    frazil_warm_in_libc++; /* the array of variables is libc's */
+    result = FRAZIL_REAL_OF(unsetenv)(name);
+    frazil_warm_in_libc--;
+    return result;
 }
 
 /* -- locale ----------------------------------------------------------------------------------------------------------- */
