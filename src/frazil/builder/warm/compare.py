@@ -42,6 +42,8 @@ class Relocation:
     target: str
     offset: int
     thread_local: bool = False
+    digits: bool = False
+    """Whether it is the two digits, of 30 bits each, of a Python integer; ctypes keeps addresses so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,10 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
                 if target is not None:
                     relocations.append(Relocation(offset if local else one.address + offset, area.name, target, local))
                     break
+                target = area.offset((_number(values[0]), _number(values[1]))) if one.kind == "region" else None
+                if target is not None:
+                    relocations.append(Relocation(one.address + offset, area.name, target, digits=True))
+                    break
             else:
                 unexplained.append(Unexplained(one.address + offset, values, one))
     relocations += _thread_identities(first, own)
@@ -129,6 +135,12 @@ def _pristine(dump: Dump, address: int) -> int | None:
         if one.kind == "pristine" and one.address <= address < one.address + one.size:
             return int.from_bytes(dump.content(one)[address - one.address :][:8], "little")
     return None
+
+
+def _number(word: int) -> int:
+    """What a word stands for that holds two digits of a Python integer; 0 when it can hold none."""
+    low, high = word & 0xFFFFFFFF, word >> 32
+    return low | high << 30 if low < 1 << 30 and high < 1 << 30 else 0
 
 
 def _areas(first: Dump, second: Dump) -> Iterator[_Area]:

@@ -45,6 +45,7 @@ MISSING: Final = 4
 
 _OBJECT_SHIFT: Final = 48
 _THREAD_LOCAL: Final = 1 << 63
+_DIGITS: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Word:
     target: int
     offset: int
     thread_local: bool
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,10 @@ class _Tables:
         return self.add(b"".join(records)), len(records)
 
 
+def _flags(word: Word) -> int:
+    return (_THREAD_LOCAL if word.thread_local else 0) | (_DIGITS if word.digits else 0)
+
+
 def write(snapshot: Snapshot) -> bytes:
     """The snapshot's bytes: header and tables, then pages."""
     tables = _Tables()
@@ -160,10 +166,7 @@ def write(snapshot: Snapshot) -> bytes:
         )
         for one in snapshot.libraries
     ]  # fmt: skip
-    words = [
-        RELOCATION.pack(one.address | one.target << _OBJECT_SHIFT | (_THREAD_LOCAL if one.thread_local else 0), one.offset)
-        for one in snapshot.words
-    ]
+    words = [RELOCATION.pack(one.address | one.target << _OBJECT_SHIFT | _flags(one), one.offset) for one in snapshot.words]
     kept = [RANGE.pack(*one) for one in snapshot.kept]
     where = [tables.table(one) for one in (words, targets, kept, conditions, libraries)]
     pieces_at = tables.add(bytes(PIECE.size * len(snapshot.pieces)))

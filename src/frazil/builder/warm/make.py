@@ -112,7 +112,7 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             pieces=[*_pieces(first, _module_words(libraries)), *(piece for one in libraries for piece in one.files)],
             libraries=[one.record for one in libraries],
             words=[
-                layout.Word(word.address, names.index(word.target), word.offset, word.thread_local)
+                layout.Word(word.address, names.index(word.target), word.offset, word.thread_local, word.digits)
                 for word in comparison.relocations
             ],
             targets=[_target(name) for name in names],

@@ -28,6 +28,7 @@
 
 #define PAGE 4096ul
 #define KEPT_AT_MOST 32768
+#define DIGITS (1ul << 62) /* a relocation of the two digits of a Python integer */
 #define THREAD_LOCAL (1ul << 63) /* a relocation of the program's thread-local block: the address is an offset into it */
 
 frazil_warm_state frazil_warm;
@@ -220,12 +221,14 @@ static void relocate(const frazil_snapshot *snapshot, const frazil_bases *bases)
     const snapshot_relocation *relocations = frazil_snapshot_table(snapshot, snapshot->header->relocations);
 
     for (uint32_t i = 0; i < snapshot->header->relocations.count; i++) {
-        uint64_t object = relocations[i].address >> 48 & 0x7FFF, address = relocations[i].address & 0xFFFFFFFFFFFFul;
+        uint64_t object = relocations[i].address >> 48 & 0x3FFF, address = relocations[i].address & 0xFFFFFFFFFFFFul;
         uint64_t *word = (uint64_t *)address;
         if (relocations[i].address & THREAD_LOCAL)
             word = (uint64_t *)((uint8_t *)bases->thread_block + address);
-        if (object < FRAZIL_OBJECTS_AT_MOST)
-            *word = bases->object[object] + relocations[i].offset;
+        if (object >= FRAZIL_OBJECTS_AT_MOST)
+            continue;
+        uint64_t value = bases->object[object] + relocations[i].offset;
+        *word = relocations[i].address & DIGITS ? (value & 0x3FFFFFFF) | value >> 30 << 32 : value;
     }
 }
 
