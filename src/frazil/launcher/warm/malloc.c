@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "memfs/kernel.h"
@@ -151,4 +152,25 @@ FRAZIL_EXPORT void *reallocarray(void *block, size_t count, size_t size)
         return NULL;
     }
     return realloc(block, all);
+}
+
+/* -- mappings --------------------------------------------------------------------------------------------------------- */
+
+void *frazil_warm_map(void *address, size_t length, int protection, int flags)
+{
+    const int kind = MAP_PRIVATE | MAP_ANONYMOUS;
+
+    if (frazil_warm != FRAZIL_WARM_MAKING || address || (flags & (kind | MAP_FIXED)) != kind || protection & PROT_EXEC)
+        return NULL;
+    return frazil_region_allocate(length, 4096);
+}
+
+/* Of a mapping that came from the region only the whole is given back. */
+FRAZIL_EXPORT int munmap(void *address, size_t length)
+{
+    if (!frazil_region_owns(address))
+        return (int)FRAZIL_LIBC(SYS_munmap, address, length);
+    if (frazil_warm == FRAZIL_WARM_MAKING && frazil_region_size_of(address) == length)
+        frazil_region_free(address);
+    return 0;
 }
