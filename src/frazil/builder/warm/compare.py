@@ -86,6 +86,7 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
     Raises LayoutError when the dumps do not have the same shape.
     """
     areas = list(_areas(first, second))
+    threads = _threads(first), _threads(second)
     relocations: list[Relocation] = []
     unexplained: list[Unexplained] = []
     for one, other in _pairs(first, second):
@@ -105,6 +106,8 @@ def compare(first: Dump, second: Dump, own: Sequence[tuple[int, int]] = ()) -> C
                     relocations.append(Relocation(one.address + offset, area.name, target, digits=True))
                     break
             else:
+                if all(value in ended for value, ended in zip(values, threads, strict=True)):
+                    continue
                 unexplained.append(Unexplained(one.address + offset, values, one))
     relocations += _thread_identities(first, own)
     early = [one for one in unexplained if one.range.kind == "program" and _is_early(one, first, second)]
@@ -135,6 +138,11 @@ def _pristine(dump: Dump, address: int) -> int | None:
         if one.kind == "pristine" and one.address <= address < one.address + one.size:
             return int.from_bytes(dump.content(one)[address - one.address :][:8], "little")
     return None
+
+
+def _threads(dump: Dump) -> set[int]:
+    """Identities of threads that ran while importing; those have ended."""
+    return {int(one.name, 16) for one in dump.notes if one.kind == "thread"}
 
 
 def _number(word: int) -> int:

@@ -92,6 +92,9 @@ class Dump:
     untouched: list[str] = field(default_factory=list)
     """Libraries whose thread-local block no code has used."""
     descriptors: list[str] = field(default_factory=list)
+    """What was open, standard streams apart."""
+    running: int = 0
+    """Threads beside the main one."""
     mappings: list[Mapping] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
@@ -182,6 +185,8 @@ def _take(dump: Dump, line: str) -> None:
             dump.linker = first
         case "vdso":
             dump.vdso = first
+        case "running":
+            dump.running = first
         case "object":
             dump.objects.append(Object(first, second, third, name))
         case "untouched":

@@ -88,6 +88,7 @@ class _Work:
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
     first, second = dumps
+    _require_quiet(executable, first)
     data = executable.read_bytes()
     try:
         program = Dynamic.parse(data)
@@ -121,6 +122,15 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
             flags=layout.HONOURS_ENVIRONMENT if image.settings().get("environment") == "1" else 0,
         )
     )
+
+
+def _require_quiet(executable: Path, dump: Dump) -> None:
+    """Raise SourceError for what no other process can have."""
+    problems = [f"{one} is open" for one in dump.descriptors]
+    problems += [f"{dump.running} threads are running"] if dump.running else []
+    problems += [] if dump.complete else ["more handlers, keys or variables were set than can be kept"]
+    if problems:
+        raise SourceError(f"no snapshot can be made: {problems[0]}", where=executable.name, details="\n".join(problems))
 
 
 def _within(ranges: Iterable[tuple[int, int]], dump: Dump) -> Iterator[tuple[int, int]]:

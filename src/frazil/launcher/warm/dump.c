@@ -174,6 +174,21 @@ static void put_descriptors(dump *to)
         frazil_kernel(SYS_close, directory);
 }
 
+static void put_threads(dump *to)
+{
+    char entries[8192];
+    int directory = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    long length, count = 0;
+
+    while (directory >= 0 && (length = frazil_kernel(SYS_getdents64, directory, entries, sizeof entries)) > 0)
+        for (long at = 0; at < length; at += ((struct dirent64 *)(entries + at))->d_reclen)
+            count += ((struct dirent64 *)(entries + at))->d_name[0] != '.';
+    if (directory >= 0)
+        frazil_kernel(SYS_close, directory);
+    if (count > 1)
+        say(to, "running\t%lx\t0\t0\t\n", count - 1);
+}
+
 /* Mappings and threads, as the kernel lists them. */
 static void copy_text(dump *to, const char *kind, const char *path)
 {
@@ -287,6 +302,7 @@ int frazil_warm_dump(void)
             to.offset += pristine_size;
         }
         put_descriptors(&to);
+        put_threads(&to);
         copy_text(&to, "mappings", "/proc/self/maps");
         say(&to, "end\t0\t0\t0\t\n");
     }

@@ -360,6 +360,19 @@ FRAZIL_EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attribute
     return FRAZIL_REAL_OF(pthread_getattr_np)(thread, attributes);
 }
 
+/* Threads have ended when the dump is made; what kept the identity of one keeps a number that no longer means anything. */
+FRAZIL_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+{
+    char name[32];
+    int error = FRAZIL_REAL_OF(pthread_create)(thread, attributes, run, argument);
+
+    if (error == 0 && making()) {
+        snprintf(name, sizeof name, "%lx", (unsigned long)*thread);
+        frazil_record_note("thread", name, NULL);
+    }
+    return error;
+}
+
 FRAZIL_EXPORT pid_t getpid(void)
 {
     if (!making())
