@@ -98,6 +98,7 @@ PMM: Final[Mapping[str, tuple[str, Any, tuple[str, ...]]]] = {
     "unsigned": ("bool", False, ()),
     "expired": ("str", "", ("", "installed")),
     "update": ("bool", False, ()),
+    "state": ("str", "", ()),
 }
 """The settings of modules outside the executable, which count together: ``pmm_search`` are the storages, and ``pmm_`` stands
 before each other name."""
