@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,15 +102,5 @@ def report(work: Path, python: Path, environment: Mapping[str, str]) -> list[str
     ]
 
 
-def main() -> None:
-    """Measure and print."""
-    python = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(sys.base_prefix) / f"bin/python3.{sys.version_info.minor}"
-    work = Path(tempfile.mkdtemp(prefix="frazil-bench-"))
-    try:
-        print("\n".join(report(work, python, os.environ)))
-    finally:
-        shutil.rmtree(work)
-
-
 if __name__ == "__main__":
-    main()
+    section.print_section(report)

@@ -20,6 +20,7 @@ from pathlib import Path
 import archives
 import memfs
 import pmm
+import section
 import warm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -220,7 +221,7 @@ def report(bench: Bench) -> str:
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--python", type=Path, default=Path(sys.base_prefix) / f"bin/python3.{sys.version_info.minor}")
+    parser.add_argument("--python", type=Path, default=section.interpreter())
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--output", type=Path, default=HERE / "README.md")
     arguments = parser.parse_args()

@@ -9,16 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -308,14 +308,10 @@ def report(place: Path, python: Path, environment: Mapping[str, str], runs: int 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--python", type=Path, default=Path(sys.base_prefix) / f"bin/python3.{sys.version_info.minor}")
+    parser.add_argument("--python", type=Path, default=section.interpreter())
     parser.add_argument("--runs", type=int, default=RUNS)
     arguments = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="frazil-bench-"))
-    try:
-        print("\n".join(report(place, arguments.python, os.environ, arguments.runs)))
-    finally:
-        shutil.rmtree(place)
+    section.print_section(lambda *given: report(*given, arguments.runs), arguments.python)
 
 
 if __name__ == "__main__":

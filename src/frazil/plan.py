@@ -132,8 +132,6 @@ class WarmStart:
 
     modules: tuple[str, ...] = ()
     """What is imported before the snapshot is made; when empty, what the entry points import."""
-    first_run: bool = False
-    """Whether it is made on the machine that runs the executable, at its first start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PACKAGE = 0x0001
 EXTENSION = 0x0002
+_REWRITTEN = -1
+"""In the place of an image's record of code: none of it is of this source."""
 
 path_hooks: "list[object]" = []
 """``sys.path_hooks`` as the interpreter has them; where the program has others, these decide what a directory holds."""
@@ -47,6 +49,13 @@ class _ImageCode:
 
 class ImageLoader(_ImageCode, _frozen_importlib_external.SourceFileLoader):  # type: ignore[misc]  # typeshed's bases disagree
     """Loads a module whose source stands in memfs."""
+
+    def get_code(self, _fullname: str) -> "CodeType":
+        """The module's code: the image's, or that of a source which the program has written anew."""
+        if self._code != _REWRITTEN:
+            return _load_code(self._code)
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 class SourcelessImageLoader(_ImageCode, _frozen_importlib_external.SourcelessFileLoader):
@@ -80,15 +89,6 @@ def spec_from_record(fullname: str, record: tuple[int, str, str | None, str, int
     return spec
 
 
-class _RewrittenLoader(_frozen_importlib_external.SourceFileLoader):
-    """Loads a module whose source the program has written anew; the bytecode beside it is of the old one."""
-
-    def get_code(self, fullname: str) -> "CodeType":
-        path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
-
-
 def _search(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
     """What the search comes to where the program has changed the files of the image."""
     if _imp.is_frozen(fullname):
@@ -97,7 +97,7 @@ def _search(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
     if spec is None or type(spec.loader) is not _frozen_importlib_external.SourceFileLoader:
         return spec
     if spec.has_location and spec.origin and not _frazil.unchanged(spec.origin):
-        spec.loader = _RewrittenLoader(fullname, spec.origin)
+        spec.loader = ImageLoader(fullname, spec.origin, _REWRITTEN)
     return spec
 
 

@@ -166,7 +166,7 @@ def _finish(
     plan: Plan, host: Host, launcher: Path, image: bytes, modules: Sequence[str], *, clock: _Clock
 ) -> tuple[int, Warmed | None]:
     """Write the executable, with a snapshot when the plan wants one; its size, and what the snapshot is."""
-    if plan.warm is None or plan.warm.first_run:
+    if plan.warm is None:
         return assemble(launcher, image, host.output), None
     host.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".frazil-", dir=host.output.parent) as directory:

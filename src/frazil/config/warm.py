@@ -11,17 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ALL: Final = "all"
-FIRST_RUN: Final = "first-run"
 
 
 def parse_warm(value: Any, where: str) -> WarmStart | None:
-    """From ``None``, a boolean, ``"all"``, ``"first-run"``, names with commas between them, or a list of names."""
+    """From ``None``, a boolean, ``"all"``, names with commas between them, or a list of names."""
     if value is None or value is False:
         return None
     if value is True or value == ALL:
         return WarmStart()
-    if value == FIRST_RUN:
-        return WarmStart(first_run=True)
     if isinstance(value, str):
         return WarmStart(_names(value.split(","), where))
     if isinstance(value, list | tuple):

@@ -216,7 +216,6 @@ damaged:
 /* Defined in launchers of executables that were built warm. */
 #pragma weak frazil_warm_begin
 #pragma weak frazil_warm_start
-#pragma weak frazil_warm_explain
 #pragma weak frazil_warm_resume
 
 static frazil_core core;

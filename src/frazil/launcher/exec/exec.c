@@ -401,49 +401,34 @@ static void take_words(const char *first, va_list *list, char **words)
         *words = va_arg(*list, char *);
 }
 
+/* Declares `words`, the argument list that begins with `first`, and `list`, which then stands behind its NULL. A macro, since
+ * only the variadic function itself can start its list. */
+#define TAKE_WORDS(first)                                                                                                      \
+    va_list list;                                                                                                              \
+    va_start(list, first);                                                                                                     \
+    char *words[count_words(&list) + 2];                                                                                       \
+    va_end(list);                                                                                                              \
+    va_start(list, first);                                                                                                     \
+    take_words(first, &list, words)
+
 int execl(const char *path, const char *first, ...)
 {
-    va_list list;
-    size_t count;
-
-    va_start(list, first);
-    count = count_words(&list);
-    va_end(list);
-    char *words[count + 2];
-    va_start(list, first);
-    take_words(first, &list, words);
+    TAKE_WORDS(first);
     va_end(list);
     return execve(path, words, environ);
 }
 
 int execlp(const char *name, const char *first, ...)
 {
-    va_list list;
-    size_t count;
-
-    va_start(list, first);
-    count = count_words(&list);
-    va_end(list);
-    char *words[count + 2];
-    va_start(list, first);
-    take_words(first, &list, words);
+    TAKE_WORDS(first);
     va_end(list);
     return execvpe(name, words, environ);
 }
 
 int execle(const char *path, const char *first, ...)
 {
-    va_list list;
-    size_t count;
-    char *const *envp;
-
-    va_start(list, first);
-    count = count_words(&list);
-    va_end(list);
-    char *words[count + 2];
-    va_start(list, first);
-    take_words(first, &list, words);
-    envp = va_arg(list, char *const *);
+    TAKE_WORDS(first);
+    char *const *envp = va_arg(list, char *const *);
     va_end(list);
     return execve(path, words, envp);
 }

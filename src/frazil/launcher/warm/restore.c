@@ -301,18 +301,3 @@ bool frazil_warm_start(int argc, char **argv, bool debug)
     setlocale(LC_CTYPE, "C"); /* as it was when the process began */
     return false;
 }
-
-int frazil_warm_explain(void)
-{
-    frazil_snapshot snapshot;
-    frazil_bases bases = {0};
-    const char *detail = "", *why = frazil_snapshot_open(&snapshot);
-
-    if (!why)
-        why = frazil_key_check(&snapshot, &bases, &detail);
-    if (!why)
-        printf("warm\n");
-    else
-        printf("cold: %s%s%s\n", *why ? why : "the executable has no snapshot", *detail ? " " : "", detail);
-    return 0;
-}

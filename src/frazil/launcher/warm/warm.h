@@ -51,7 +51,4 @@ void frazil_warm_saw(const char *path);
 /* While a snapshot is made: memory for a new private mapping that holds no file; NULL for others. */
 void *frazil_warm_map(void *address, size_t length, int protection, int flags);
 
-/* Check the snapshot only, and print the decision; the exit code. */
-int frazil_warm_explain(void);
-
 #endif
