@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/time.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,11 +63,6 @@ static int notes = -1;
 static uint64_t ticks, random_state = 0x9E3779B97F4A7C15u;
 
 void (*frazil_warm_where)(char *text, unsigned long size);
-
-static bool making(void)
-{
-    return __builtin_expect(frazil_warm == FRAZIL_WARM_MAKING, 0);
-}
 
 /* -- notes ------------------------------------------------------------------------------------------------------------ */
 
@@ -125,31 +119,7 @@ void frazil_record_note(const char *kind, const char *name, const char *value)
     inside = false;
 }
 
-void frazil_warm_saw(const char *path)
-{
-    if (making() && *path == '/')
-        frazil_record_note("file", path, NULL);
-}
-
 /* -- environment ------------------------------------------------------------------------------------------------------ */
-
-FRAZIL_EXPORT char *getenv(const char *name)
-{
-    char *value = FRAZIL_REAL_OF(getenv)(name);
-
-    if (making())
-        frazil_record_note("variable", name, value);
-    return value;
-}
-
-FRAZIL_EXPORT char *secure_getenv(const char *name)
-{
-    char *value = FRAZIL_REAL_OF(secure_getenv)(name);
-
-    if (making())
-        frazil_record_note("variable", name, value);
-    return value;
-}
 
 static void keep_variable(const char *text, size_t length)
 {
@@ -166,7 +136,7 @@ FRAZIL_EXPORT int setenv(const char *name, const char *value, int replace)
     char text[VARIABLE_SIZE];
     int result;
 
-    if (making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
+    if (frazil_is_making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
         keep_variable(text, (size_t)snprintf(text, sizeof text, "%s=%s", name, value));
     frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(setenv)(name, value, replace);
@@ -178,7 +148,7 @@ FRAZIL_EXPORT int putenv(char *text)
 {
     int result;
 
-    if (making())
+    if (frazil_is_making())
         keep_variable(text, strlen(text));
     frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(putenv)(text);
@@ -190,7 +160,7 @@ FRAZIL_EXPORT int unsetenv(const char *name)
 {
     int result;
 
-    if (making())
+    if (frazil_is_making())
         keep_variable(name, strlen(name));
     frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(unsetenv)(name);
@@ -207,10 +177,10 @@ FRAZIL_EXPORT char *setlocale(int category, const char *name)
 
     frazil_warm_in_libc++;
     set = FRAZIL_REAL_OF(setlocale)(category, name);
-    if (making() && name)
+    if (frazil_is_making() && name)
         mbstowcs(wide, "a", 1); /* libc looks for the locale's conversions now, not at some later time */
     frazil_warm_in_libc--;
-    if (making() && name && category != LC_CTYPE)
+    if (frazil_is_making() && name && category != LC_CTYPE)
         frazil_record_note("locale", set ? set : "", NULL);
     return set;
 }
@@ -246,18 +216,18 @@ extern int __cxa_atexit(void (*function)(void *), void *argument, void *library)
 
 FRAZIL_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
 {
-    if (making() && fork_count < HANDLERS_AT_MOST)
+    if (frazil_is_making() && fork_count < HANDLERS_AT_MOST)
         fork_handlers[fork_count++] = (handlers){prepare, parent, child, library};
-    else if (making())
+    else if (frazil_is_making())
         overflow = true;
     return FRAZIL_REAL_OF(__register_atfork)(prepare, parent, child, library);
 }
 
 FRAZIL_EXPORT int __cxa_atexit(void (*function)(void *), void *argument, void *library)
 {
-    if (making() && exit_count < HANDLERS_AT_MOST)
+    if (frazil_is_making() && exit_count < HANDLERS_AT_MOST)
         exit_handlers[exit_count++] = (exit_handler){function, argument, library};
-    else if (making())
+    else if (frazil_is_making())
         overflow = true;
     return FRAZIL_REAL_OF(__cxa_atexit)(function, argument, library);
 }
@@ -266,7 +236,7 @@ FRAZIL_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *)
 {
     int error = FRAZIL_REAL_OF(pthread_key_create)(key, destroy);
 
-    if (error == 0 && making()) {
+    if (error == 0 && frazil_is_making()) {
         if (key_count < KEYS_AT_MOST)
             keys[key_count++] = (thread_key){*key, destroy, NULL, true};
         else
@@ -277,7 +247,7 @@ FRAZIL_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *)
 
 FRAZIL_EXPORT int pthread_key_delete(pthread_key_t key)
 {
-    for (unsigned i = 0; making() && i < key_count; i++)
+    for (unsigned i = 0; frazil_is_making() && i < key_count; i++)
         if (keys[i].key == key)
             keys[i].live = false;
     return FRAZIL_REAL_OF(pthread_key_delete)(key);
@@ -348,14 +318,14 @@ bool frazil_record_replay(void)
 
 FRAZIL_EXPORT pthread_t pthread_self(void)
 {
-    if (making())
+    if (frazil_is_making())
         return THREAD;
     return FRAZIL_REAL_OF(pthread_self)();
 }
 
 FRAZIL_EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 {
-    if (making() && thread == THREAD)
+    if (frazil_is_making() && thread == THREAD)
         thread = FRAZIL_REAL_OF(pthread_self)();
     return FRAZIL_REAL_OF(pthread_getattr_np)(thread, attributes);
 }
@@ -366,7 +336,7 @@ FRAZIL_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attrib
     char name[32];
     int error = FRAZIL_REAL_OF(pthread_create)(thread, attributes, run, argument);
 
-    if (error == 0 && making()) {
+    if (error == 0 && frazil_is_making()) {
         snprintf(name, sizeof name, "%lx", (unsigned long)*thread);
         frazil_record_note("thread", name, NULL);
     }
@@ -375,7 +345,7 @@ FRAZIL_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attrib
 
 FRAZIL_EXPORT pid_t getpid(void)
 {
-    if (!making())
+    if (!frazil_is_making())
         return (pid_t)frazil_kernel(SYS_getpid, 0);
     frazil_record_note("process", "id", NULL);
     return PROCESS;
@@ -399,7 +369,7 @@ static void fill(void *buffer, size_t size)
 
 FRAZIL_EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 {
-    if (!making())
+    if (!frazil_is_making())
         return FRAZIL_REAL_OF(getrandom)(buffer, size, flags);
     fill(buffer, size);
     return (ssize_t)size;
@@ -407,7 +377,7 @@ FRAZIL_EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 
 FRAZIL_EXPORT int getentropy(void *buffer, size_t size)
 {
-    if (!making())
+    if (!frazil_is_making())
         return FRAZIL_REAL_OF(getentropy)(buffer, size);
     fill(buffer, size);
     return 0;
@@ -422,7 +392,7 @@ static struct timespec tick(void)
 
 FRAZIL_EXPORT int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    if (!making())
+    if (!frazil_is_making())
         return FRAZIL_REAL_OF(clock_gettime)(clock, now);
     if (clock == CLOCK_REALTIME)
         frazil_record_note("time", "", NULL);
@@ -434,7 +404,7 @@ FRAZIL_EXPORT int gettimeofday(struct timeval *restrict now, void *restrict zone
 {
     struct timespec exact;
 
-    if (!making())
+    if (!frazil_is_making())
         return FRAZIL_REAL_OF(gettimeofday)(now, zone);
     frazil_record_note("time", "", NULL);
     exact = tick();
@@ -446,27 +416,13 @@ FRAZIL_EXPORT time_t time(time_t *now)
 {
     time_t seconds;
 
-    if (!making())
+    if (!frazil_is_making())
         return FRAZIL_REAL_OF(time)(now);
     frazil_record_note("time", "", NULL);
     seconds = tick().tv_sec;
     if (now)
         *now = seconds;
     return seconds;
-}
-
-FRAZIL_EXPORT int gethostname(char *name, size_t size)
-{
-    if (making())
-        frazil_record_note("host", "name", NULL);
-    return FRAZIL_REAL_OF(gethostname)(name, size);
-}
-
-FRAZIL_EXPORT int uname(struct utsname *names)
-{
-    if (making())
-        frazil_record_note("host", "uname", NULL);
-    return FRAZIL_REAL_OF(uname)(names);
 }
 
 /* What has no function in every C library, programs ask the kernel for by its number. */
@@ -479,9 +435,9 @@ FRAZIL_EXPORT long syscall(long number, ...)
     for (size_t i = 0; i < 6; i++)
         argument[i] = va_arg(arguments, long);
     va_end(arguments);
-    if (making() && number == SYS_gettid)
+    if (frazil_is_making() && number == SYS_gettid)
         return PROCESS;
-    if (making() && number == SYS_getrandom) {
+    if (frazil_is_making() && number == SYS_getrandom) {
         fill((void *)argument[0], (size_t)argument[1]);
         return argument[1];
     }

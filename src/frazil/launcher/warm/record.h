@@ -11,6 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "warm/warm.h"
+
+/* Whether a snapshot is being made: what is asked is noted, and what differs from process to process made up. */
+static inline bool frazil_is_making(void)
+{
+    return __builtin_expect(frazil_warm == FRAZIL_WARM_MAKING, 0);
+}
+
 /* Notes go to `file`; where the program is (module and line) is what `frazil_warm_where` says. */
 void frazil_record_to(int file);
 int frazil_record_file(void);
