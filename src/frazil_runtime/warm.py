@@ -19,6 +19,10 @@ _pending: "list[bool]" = [True]
 """Whether this process is yet to be made the snapshot's successor."""
 
 
+_ZONE = ("altzone", "daylight", "timezone", "tzname")
+"""What the time module says of the local time zone."""
+
+
 class _Watched(dict):  # type: ignore[type-arg]  # what os.environ keeps its variables in
     """The environment while a snapshot is made: notes which variables are asked for."""
 
@@ -47,6 +51,7 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     watched = _Watched(variables._data)
     watched.note = note
     variables._data = watched
+    _watch_zone(os, note)
     for name in names:
         package, _, last = name.rpartition(".")
         if hasattr(sys.modules.get(package), last):
@@ -57,6 +62,7 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
     variables._data = dict.copy(watched)
+    sys.modules["time"].__class__ = type(sys)
     sys.argv = []
     sys.orig_argv = []
     for stream in (sys.stdout, sys.stderr):
@@ -64,6 +70,19 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     sys._clear_type_cache()
     for _ in range(3):
         gc.collect()
+
+
+def _watch_zone(os: "Any", note: "Callable[[str, bytes, bytes | None], None]") -> None:
+    """Note who looks at the time zone: it follows from TZ, and is set anew in a restored process."""
+    import time
+
+    class Watched(type(sys)):  # type: ignore[misc]  # the class of modules
+        def __getattribute__(self, name: str) -> "Any":
+            if name in _ZONE:
+                note("zone", b"TZ", dict.get(os.environ._data, b"TZ"))
+            return super().__getattribute__(name)
+
+    time.__class__ = Watched
 
 
 def freeze() -> None:
@@ -83,8 +102,8 @@ def _own_threads() -> None:
     threading._active[main._ident] = main
 
 
-def resume(environment: "dict[bytes, bytes]", locale: int) -> None:
-    """Make what Python keeps of the process that of this one."""
+def resume(environment: "dict[bytes, bytes]", locale: int, ignored: "list[int]") -> None:
+    """Make what Python keeps of the process that of this one; ``ignored`` are the signals that it was started to ignore."""
     _pending.clear()
     posix = sys.modules["posix"]
     posix.environ.clear()
@@ -94,10 +113,20 @@ def resume(environment: "dict[bytes, bytes]", locale: int) -> None:
     os.environ._data.update(environment)
     _renew_streams(posix, "surrogateescape" if locale in _LENIENT else "strict")
     boot.set_process()
+    _take_signals(ignored)
     for name, renew in _RENEWED.items():
         module = sys.modules.get(name)
         if module is not None:
             renew(module)
+
+
+def _take_signals(ignored: "list[int]") -> None:
+    """Say of signals what a cold start says, which takes them as it finds them; a handler that an import has set stays."""
+    signal = sys.modules["_signal"]
+    for number in ignored:
+        handler = signal.getsignal(number)
+        as_found = handler in {signal.SIG_DFL, signal.default_int_handler}
+        signal.signal(number, signal.SIG_IGN if as_found else handler)
 
 
 def _renew_streams(posix: "Any", errors: str) -> None:
@@ -136,6 +165,23 @@ def _renew_numpy(random: "Any") -> None:
     random.seed()
 
 
+def _renew_platform(platform: "Any") -> None:
+    """What was found out about the machine."""
+    platform._uname_cache = None
+    platform._os_release_cache = None
+    platform._platform_cache.clear()
+
+
+def _renew_uuid(uuid: "Any") -> None:
+    """The machine's address, and what follows it in identifiers made of the time."""
+    uuid._node = uuid._last_timestamp = None
+
+
+def _renew_time(time: "Any") -> None:
+    """The time zone, from TZ or the system's file."""
+    time.tzset()
+
+
 def _renew_sysconfig(sysconfig: "Any") -> None:
     """The directory of the user's packages."""
     found = sysconfig._CONFIG_VARS
@@ -148,6 +194,9 @@ _RENEWED: "dict[str, Callable[[Any], None]]" = {
     "multiprocessing.process": _renew_multiprocessing,
     "multiprocessing.spawn": _renew_spawn,
     "numpy.random.mtrand": _renew_numpy,
+    "platform": _renew_platform,
     "sysconfig": _renew_sysconfig,
+    "time": _renew_time,
+    "uuid": _renew_uuid,
 }
 """Modules that took time, random numbers or the executable's path when they were imported, and do not look again after fork."""

@@ -88,11 +88,14 @@ def test_the_c_locale_starts_warm(program: Path) -> None:
     assert run(program, "argv", LC_ALL="C").stderr == "frazil: warm: warm\n"
 
 
-@pytest.mark.parametrize("variable", ["TZ"])
-def test_a_variable_that_an_import_read_makes_it_cold(program: Path, variable: str) -> None:
-    done = run(program, "argv", **{variable: "Europe/Oslo"})
-    assert f"it was different: {variable}" in done.stderr
-    assert done.returncode == 0
+def test_a_module_that_looked_at_the_time_zone_makes_it_a_condition(build: Build, target: Path, tmp_path: Path) -> None:
+    (tmp_path / "zone.py").write_text("import time\nNAME = time.tzname[0]\n")
+    (tmp_path / "zoned.py").write_text("import zone\nif __name__ == '__main__':\n    print(zone.NAME)\n")
+    executable = build(tmp_path / "zoned.py", target, "--warm")
+    assert run(executable).stderr == "frazil: warm: warm\n"
+    other = run(executable, TZ="XYZ-3")
+    assert "it was different: TZ" in other.stderr
+    assert other.stdout == "XYZ\n"
 
 
 def _snapshot(data: bytes) -> tuple[int, int]:

@@ -19,8 +19,9 @@ _RENEWED: Final = (
     "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
 )  # fmt: skip
 """Files whose time, random numbers and identities are set anew in a restored process."""
-_OWN_ASKERS: Final = {b"HOME": ("/sysconfig.py", "/sysconfig/__init__.py")}
-"""Who asks for a variable only to keep what is set anew in a restored process: the directory of the user's packages."""
+_OWN_ASKERS: Final = {b"HOME": ("/sysconfig.py", "/sysconfig/__init__.py"), b"TZ": ("/_strptime.py",)}
+"""Who asks for a variable only to keep what is set anew in a restored process: the directory of the user's packages; or looks
+again at each use: what dates are read by."""
 _WHAT: Final = {
     "random": "random numbers",
     "time": "the time",
@@ -31,26 +32,32 @@ _WHAT: Final = {
 
 
 def conditions(notes: Iterable[Note]) -> list[layout.Condition]:
-    """What must be as it was while importing; the time zone always, as libc looks at it by itself."""
+    """What must be as it was while importing."""
     found: dict[tuple[int, bytes], layout.Condition] = {}
     for one in _of_notes(notes):
         found.setdefault((one.kind, one.name), one)
-    return [*found.values(), layout.Condition(layout.ABSENT, b"TZ"), _of_file(b"/etc/localtime")]
+    return list(found.values())
 
 
 def _of_notes(notes: Iterable[Note]) -> Iterator[layout.Condition]:
     for one in notes:
         if not one.where:
             continue  # Python itself, before anything was imported
-        if one.kind == "variable" and _asker(one).endswith(_OWN_ASKERS.get(one.name, ())):
+        if one.kind in {"variable", "zone"} and _asker(one).endswith(_OWN_ASKERS.get(one.name, ())):
             continue
-        if one.kind == "variable" and one.name not in _IGNORED and not one.name.startswith(b"PYTHON"):
-            if one.value is None:
-                yield layout.Condition(layout.ABSENT, one.name)
-            else:
-                yield layout.Condition(layout.VARIABLE, one.name, one.value)
+        if one.kind == "zone":
+            yield _of_variable(one)
+            yield _of_file(b"/etc/localtime")
+        elif one.kind == "variable" and one.name not in _IGNORED and not one.name.startswith(b"PYTHON"):
+            yield _of_variable(one)
         elif one.kind == "file" and not one.name.startswith((b"/proc/", b"/dev/", b"/sys/")):
             yield _of_file(one.name)
+
+
+def _of_variable(note: Note) -> layout.Condition:
+    if note.value is None:
+        return layout.Condition(layout.ABSENT, note.name)
+    return layout.Condition(layout.VARIABLE, note.name, note.value)
 
 
 def _asker(note: Note) -> str:

@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,11 +96,11 @@ static PyObject *note(PyObject *self, PyObject *arguments)
 
 static PyMethodDef note_method = {"note", note, METH_VARARGS, NULL};
 
-static PyObject *call_warm(const char *function, PyObject *argument, PyObject *second)
+static PyObject *call_warm(const char *function, PyObject *argument, PyObject *second, PyObject *third)
 {
     PyObject *module = PyImport_ImportModule("frazil_runtime.warm");
     PyObject *callable = module ? PyObject_GetAttrString(module, function) : NULL;
-    PyObject *result = callable ? PyObject_CallFunctionObjArgs(callable, argument, second, NULL) : NULL;
+    PyObject *result = callable ? PyObject_CallFunctionObjArgs(callable, argument, second, third, NULL) : NULL;
 
     Py_XDECREF(callable);
     Py_XDECREF(module);
@@ -149,7 +150,7 @@ int frazil_warm_make(const frazil_core *core)
 
     frazil_warm_where = where;
     if (names && noting)
-        done = call_warm("make", names, noting);
+        done = call_warm("make", names, noting, NULL);
     Py_XDECREF(noting);
     Py_XDECREF(names);
     if (!done) {
@@ -161,7 +162,7 @@ int frazil_warm_make(const frazil_core *core)
     holds_finalizers = frazil_holds_finalizers(&type);
     if (holds_finalizers)
         frazil_record_note("finalizer", type, NULL);
-    Py_XDECREF(call_warm("freeze", NULL, NULL));
+    Py_XDECREF(call_warm("freeze", NULL, NULL, NULL));
     frazil_warm_resume = resume;
     PyOS_BeforeFork();
     thread = PyThreadState_Get();
@@ -190,19 +191,41 @@ static void set_utf8_mode(void)
     PyErr_Clear();
 }
 
+/* Which signals this process ignores: it was started so. Not those that Python ignores by itself, and not libc's own, which
+ * posix_spawn leaves ignored. */
+static PyObject *ignored_signals(void)
+{
+    PyObject *numbers = PyList_New(0);
+    struct sigaction action;
+
+    for (int number = 1; numbers && number < NSIG; number++) {
+        PyObject *value;
+        if (number == SIGPIPE || number == SIGXFSZ || number == 32 || number == 33 || sigaction(number, NULL, &action) != 0
+            || action.sa_handler != SIG_IGN)
+            continue;
+        value = PyLong_FromLong(number);
+        if (!value || PyList_Append(numbers, value) < 0)
+            Py_CLEAR(numbers);
+        Py_XDECREF(value);
+    }
+    return numbers;
+}
+
 static int resume(const frazil_core *core)
 {
-    PyObject *variables, *result;
+    PyObject *variables, *ignored, *result;
 
     PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
     PyOS_AfterFork_Child();
     core->step("interpreter");
     variables = environment();
+    ignored = ignored_signals();
     result = PyLong_FromLong(frazil_warm_locale());
     if (result && frazil_warm_locale() == FRAZIL_LOCALE_C)
         set_utf8_mode();
-    result = variables && result ? call_warm("resume", variables, result) : NULL;
+    result = variables && ignored && result ? call_warm("resume", variables, result, ignored) : NULL;
+    Py_XDECREF(ignored);
     Py_XDECREF(variables);
     if (!result) {
         if (getenv("FRAZIL_DEBUG"))

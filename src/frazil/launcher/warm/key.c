@@ -10,11 +10,11 @@
 #include <link.h>
 #include <locale.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "image/crc32.h"
 #include "memfs/kernel.h"
@@ -229,22 +229,6 @@ static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_cond
     }
 }
 
-/* Python's signal module keeps what it found; the snapshot's process found no signal ignored. */
-static bool signals_are_default(void)
-{
-    struct {
-        uintptr_t handler;
-        uint64_t rest[3];
-    } action;
-
-    for (int number = 1; number < NSIG; number++)
-        if (number != SIGPIPE && number != SIGXFSZ /* Python ignores these by itself */
-            && number != 32 && number != 33 /* libc's own, which posix_spawn leaves ignored */
-            && frazil_kernel(SYS_rt_sigaction, number, 0, &action, 8) == 0 && action.handler != 0)
-            return false;
-    return true;
-}
-
 /* Encodings are UTF-8 in the snapshot. In the C locale they are by Python's UTF-8 mode, whatever libc says; there libc is made
  * to say so too. */
 const char *frazil_key_locale(frazil_locale *locale)
@@ -302,7 +286,5 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *base
         for (char **at = environ; at && *at; at++)
             if (strncmp(*at, "PYTHON", 6) == 0)
                 return "a variable of Python's is set";
-    if (!signals_are_default())
-        return "a signal is ignored";
     return check_streams();
 }

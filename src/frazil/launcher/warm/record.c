@@ -308,9 +308,11 @@ bool frazil_record_replay(void)
         else
             FRAZIL_REAL_OF(unsetenv)(variables[i]);
     }
-    for (int number = 1; number < NSIG; number++)
-        if (signals[number].sa_handler != SIG_DFL)
-            sigaction(number, &signals[number], NULL);
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction now = {.sa_handler = SIG_DFL};
+        if (signals[number].sa_handler != SIG_DFL && sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaction(number, &signals[number], NULL); /* who started the program has the last word on what is ignored */
+    }
     return true;
 }
 
