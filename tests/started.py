@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 WARM: Final = "frazil: warm: warm"
@@ -25,25 +25,43 @@ class Outcome(NamedTuple):
 
 
 def start(
-    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None, cold: bool = False
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    cold: bool = False,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    prepare: Callable[[], object] = lambda: None,
 ) -> tuple[str, Outcome]:
-    """Run it: the decisions about its start (a line each), and its outcome."""
-    variables = {**ENVIRONMENT, **(env or {}), "FRAZIL_DEBUG": "warm"}
-    if cold:
-        variables["FRAZIL_START_COLD"] = "1"
+    """Run it: the decisions about its start (a line each), and its outcome. ``prepare`` runs in the process, before."""
+
+    def prepare_all() -> None:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        prepare()
+
     done = subprocess.run(
         command,
-        env=variables,
+        env=variables(env, cold=cold),
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
         check=False,
         timeout=120,
-        preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL),
+        preexec_fn=prepare_all,
     )
-    lines = done.stderr.splitlines(keepends=True)
+    decisions, rest = without_decisions(done.stderr)
+    return decisions, Outcome(done.returncode, done.stdout, rest)
+
+
+def variables(env: Mapping[str, str] | None, *, cold: bool) -> dict[str, str]:
+    """The environment in which a program says how it starts."""
+    return {**ENVIRONMENT, **(env or {}), "FRAZIL_DEBUG": "warm", **({"FRAZIL_START_COLD": "1"} if cold else {})}
+
+
+def without_decisions(text: str) -> tuple[str, str]:
+    """The decisions' lines, and the others."""
+    lines = text.splitlines(keepends=True)
     decisions = [line for line in lines if line.startswith(_OURS)]
-    rest = "".join(line for line in lines if not line.startswith(_OURS))
-    return "".join(decisions).strip(), Outcome(done.returncode, done.stdout, rest)
+    return "".join(decisions).strip(), "".join(line for line in lines if not line.startswith(_OURS))

@@ -130,12 +130,14 @@ def _take_signals(ignored: "list[int]") -> None:
 
 
 def _renew_streams(posix: "Any", errors: str) -> None:
-    """Initialise the standard streams again, the same objects: modules may have kept them."""
+    """Initialise the standard streams again, the same objects: modules may have kept them.
+
+    Only what is under their buffers is new: it would not look again whether one can seek in it.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, f"__{name}__")
         buffer = stream.buffer
-        raw = buffer.raw
-        raw.__init__(number, "rb" if number == 0 else "wb", closefd=False)
+        raw = type(buffer.raw)(number, "rb" if number == 0 else "wb", closefd=False)
         raw.name = f"<{name}>"
         buffer.__init__(raw, raw._blksize if raw._blksize > 1 else 8192)
         line_buffering = number == 2 or posix.isatty(number)
