@@ -305,7 +305,10 @@ def test_an_interrupt_from_a_terminal(program: Path, how: str) -> None:
         assert (decision == WARM) is not is_cold
         ends.append((code, shown.splitlines()[-2:], "cancelled" in shown))
     assert ends[0] == ends[1]
-    assert ends[0][:2] == (-signal.SIGINT, ["KeyboardInterrupt", "atexit"])
+    code, (interrupt, last), _ = ends[0]
+    assert code == -signal.SIGINT
+    assert "KeyboardInterrupt" in interrupt  # in colours, since 3.13
+    assert last == "atexit"
 
 
 def test_state_in_a_terminal(program: Path) -> None:

@@ -235,13 +235,14 @@ def fork():
     if (child := os.fork()) == 0:
         main = threading.main_thread()
         print("child", main is threading.current_thread(), main.native_id == os.getpid(), os.getppid() > 1, flush=True)
-        worker = threading.Thread(target=lambda: print("thread in child", flush=True))
-        worker.start()
-        worker.join()
         if (grandchild := os.fork()) == 0:
             print("grandchild", sqlite3.connect(":memory:").execute("select 1").fetchall(), flush=True)
             os._exit(3)
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]) + 4)
+        code = os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1])
+        worker = threading.Thread(target=lambda: print("thread in child", flush=True))
+        worker.start()
+        worker.join()
+        os._exit(code + 4)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     if (child := os.fork()) == 0:
         sys.exit(5)

@@ -256,7 +256,11 @@ static bool flush(const char *name)
     Py_XDECREF(closed);
     done = open ? PyObject_CallMethod(stream, "flush", NULL) : Py_NewRef(Py_None);
     if (!done && strcmp(name, "stdout") == 0)
+#if PY_VERSION_HEX >= 0x030D0000
+        PyErr_FormatUnraisable("Exception ignored on flushing sys.stdout");
+#else
         PyErr_WriteUnraisable(stream);
+#endif
     PyErr_Clear();
     Py_XDECREF(done);
     return done != NULL;
