@@ -23,6 +23,46 @@ _ZONE = ("altzone", "daylight", "timezone", "tzname")
 """What the time module says of the local time zone."""
 
 
+class _WatchedPlatform:
+    """``os.uname`` and ``platform.uname`` while a snapshot is made: notes which functions of ``platform`` tell what.
+
+    That module asks the system once, and tells others from what it keeps.
+    """
+
+    def __init__(self, os: "Any", note: "Callable[[str, bytes, bytes | None], None]") -> None:
+        self.note = note
+        self.os = os
+        self.module: Any = None
+        self.real: Any = None
+        self.system: Any = self.os.uname
+        self.os.uname = self.ask
+
+    def ask(self) -> "Any":
+        """Stand in for ``os.uname``; its first caller is ``platform.uname``, or somebody who wants all."""
+        caller = sys._getframe(1)
+        if caller.f_globals.get("__name__") == "platform" and self.module is None:
+            self.module = sys.modules["platform"]
+            self.real = self.module.uname
+            self.module.uname = self.tell
+            self._say(caller.f_back)
+        return self.system()
+
+    def tell(self) -> "Any":
+        """Stand in for ``platform.uname``."""
+        self._say(sys._getframe(1))
+        return self.real()
+
+    def _say(self, caller: "Any") -> None:
+        inside = caller is not None and caller.f_globals.get("__name__") == "platform"
+        self.note("platform", caller.f_code.co_name.encode() if inside else b"", None)
+
+    def end(self) -> None:
+        """Put the functions back."""
+        self.os.uname = self.system
+        if self.module is not None:
+            self.module.uname = self.real
+
+
 class _Watched(dict):  # type: ignore[type-arg]  # what os.environ keeps its variables in
     """The environment while a snapshot is made: notes which variables are asked for."""
 
@@ -52,6 +92,7 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     watched.note = note
     variables._data = watched
     _watch_zone(os, note)
+    platform = _WatchedPlatform(os, note)
     for name in names:
         package, _, last = name.rpartition(".")
         if hasattr(sys.modules.get(package), last):
@@ -61,7 +102,8 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
         except Exception as error:
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
-    variables._data = dict.copy(watched)
+    variables._data = dict(dict.items(watched))  # asks for none of them
+    platform.end()
     sys.modules["time"].__class__ = type(sys)
     sys.argv = []
     sys.orig_argv = []
@@ -145,6 +187,14 @@ def _renew_streams(posix: "Any", errors: str) -> None:
         stream.mode = "r" if number == 0 else "w"
 
 
+def _current_directory() -> "str | None":
+    os = sys.modules["os"]
+    try:
+        return os.path.abspath(os.getcwd())  # type: ignore[no-any-return]  # modules of the snapshot have no types here
+    except OSError:
+        return None
+
+
 def _renew_logging(logging: "Any") -> None:
     """The time that records count from."""
     import time
@@ -153,13 +203,19 @@ def _renew_logging(logging: "Any") -> None:
 
 
 def _renew_multiprocessing(process: "Any") -> None:
-    """The key that processes of one program know each other by."""
+    """The key that processes of one program know each other by, and where they start."""
+    process.ORIGINAL_DIR = _current_directory()
     process.current_process()._config["authkey"] = process.AuthenticationString(sys.modules["posix"].urandom(32))
 
 
 def _renew_spawn(spawn: "Any") -> None:
     """What is started for a new process."""
     spawn.set_executable(sys.executable)
+
+
+def _renew_rich(rich: "Any") -> None:
+    """What paths of files are completed by."""
+    rich._IMPORT_CWD = _current_directory()
 
 
 def _renew_numpy(random: "Any") -> None:
@@ -197,6 +253,7 @@ _RENEWED: "dict[str, Callable[[Any], None]]" = {
     "multiprocessing.spawn": _renew_spawn,
     "numpy.random.mtrand": _renew_numpy,
     "platform": _renew_platform,
+    "rich": _renew_rich,
     "sysconfig": _renew_sysconfig,
     "time": _renew_time,
     "uuid": _renew_uuid,

@@ -141,6 +141,7 @@ def try_snapshot(executable: Path) -> None:
             [TRIAL],
             executable=executable.absolute(),
             env=environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
             cwd="/",

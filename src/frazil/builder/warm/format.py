@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -38,10 +39,29 @@ OBJECT_LIBRARY: Final = 1
 OBJECT_THREAD: Final = 2
 OBJECT_VDSO: Final = 3
 
-VARIABLE: Final = 1
-ABSENT: Final = 2
-FILE_IS: Final = 3
-MISSING: Final = 4
+
+class Question(enum.IntEnum):
+    """What imports ask of the system (``warm/condition.h``)."""
+
+    VARIABLE = 1
+    ABSENT = 2
+    FILE = 3
+    MISSING = 4
+    TYPE = 5
+    ACCESS = 6
+    LINK = 7
+    REAL_PATH = 8
+    CONTENT = 9
+    DIRECTORY = 10
+    TERMINAL = 11
+    WINDOW = 12
+    SYSTEM = 13
+    PROCESSORS = 14
+    LIMIT = 15
+    USER = 16
+    HOST = 17
+    UMASK = 18
+
 
 _OBJECT_SHIFT: Final = 48
 _THREAD_LOCAL: Final = 1 << 63
@@ -83,13 +103,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that an import looked at, and what it saw."""
+    """Something that an import asked, and the answer: a text or numbers. ``name`` says for whom reads it what that is."""
 
-    kind: int
+    question: Question
     name: bytes
     value: bytes = b""
-    size: int = 0
-    modified: int = 0
+    argument: int = 0
+    numbers: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +176,7 @@ def write(snapshot: Snapshot) -> bytes:
         OBJECT.pack(tables.text(one.name.encode()), tables.add(one.build), len(one.build), one.kind) for one in snapshot.targets
     ]
     conditions = [
-        CONDITION.pack(one.kind, tables.text(one.name), tables.text(one.value), 0, one.size, one.modified)
+        CONDITION.pack(one.question, tables.text(one.name), tables.text(one.value), one.argument, *one.numbers)
         for one in snapshot.conditions
     ]
     libraries = [

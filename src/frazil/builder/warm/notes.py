@@ -3,82 +3,212 @@
 from __future__ import annotations
 
 import os
+import resource
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
-from frazil.builder.warm import format as layout
+from frazil.builder.warm.format import Condition, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from frazil.builder.warm.dumps import Note
 
-_IGNORED: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW", b"LC_ALL", b"LC_CTYPE", b"LANG"})
+_CONTENT_SIZE: Final = 65536
+_OF_FILES: Final = frozenset({Question.FILE, Question.MISSING, Question.TYPE})
+"""Answers of one question: what stands at a path."""
+_OWN_VARIABLES: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW", b"LC_ALL", b"LC_CTYPE", b"LANG"})
 """The launcher's own, and those that the locale is known by: that is part of the key."""
 _RENEWED: Final = (
     "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
 )  # fmt: skip
 """Files whose time, random numbers and identities are set anew in a restored process."""
-_OWN_ASKERS: Final = {b"HOME": ("/sysconfig.py", "/sysconfig/__init__.py"), b"TZ": ("/_strptime.py",)}
-"""Who asks for a variable only to keep what is set anew in a restored process: the directory of the user's packages; or looks
-again at each use: what dates are read by."""
 _WHAT: Final = {
     "random": "random numbers",
     "time": "the time",
     "process": "the process's number",
-    "host": "the host's name",
     "environment": "all variables of the environment",
+    "load": "the system's load",
 }
+_HOST_FIELDS: Final[Mapping[bytes, tuple[int, ...]]] = {
+    b"system": (), b"machine": (), b"processor": (), b"architecture": (), b"libc_ver": (), b"node": (1,), b"release": (2,),
+    b"version": (3,),
+}  # fmt: skip
+"""What functions of ``platform`` tell of uname's answer; the others may tell all of it. System and machine never differ."""
+_CHANGING: Final = (
+    b"/proc/self/", b"/proc/thread-self/", b"/proc/cpuinfo", b"/proc/diskstats", b"/proc/interrupts", b"/proc/loadavg",
+    b"/proc/meminfo", b"/proc/net/", b"/proc/sched", b"/proc/softirqs", b"/proc/stat", b"/proc/sys/fs/",
+    b"/proc/sys/kernel/random/", b"/proc/uptime", b"/proc/vmstat", b"/proc/zoneinfo",
+)  # fmt: skip
+"""Files whose content changes by itself."""
 
 
-def conditions(notes: Iterable[Note]) -> list[layout.Condition]:
+@dataclass(frozen=True, slots=True)
+class _Afresh:
+    """A question that says nothing about whether a snapshot fits: a restored process asks it again."""
+
+    question: Question
+    name: bytes
+    asker: str
+    """The end of the file whose code asked; empty for any."""
+
+
+_AFRESH: Final = (
+    # The directory of the user's packages, which _renew_sysconfig of frazil_runtime.warm finds again.
+    _Afresh(Question.ABSENT, b"HOME", "/sysconfig.py"),
+    _Afresh(Question.ABSENT, b"HOME", "/sysconfig/__init__.py"),
+    # What dates are read by: it looks again at each use.
+    _Afresh(Question.ABSENT, b"TZ", "/_strptime.py"),
+    _Afresh(Question.FILE, b"/etc/localtime", "/_strptime.py"),
+    _Afresh(Question.MISSING, b"/etc/localtime", "/_strptime.py"),
+    # sys.executable, which boot.set_process sets.
+    _Afresh(Question.LINK, b"/proc/self/exe", ""),
+    # What children of multiprocessing start in, and what rich completes paths by: frazil_runtime.warm sets both.
+    _Afresh(Question.DIRECTORY, b"", "/multiprocessing/process.py"),
+    _Afresh(Question.DIRECTORY, b"", "/rich/__init__.py"),
+)
+
+
+def conditions(notes: Iterable[Note]) -> list[Condition]:
     """What must be as it was while importing."""
-    found: dict[tuple[int, bytes], layout.Condition] = {}
-    for one in _of_notes(notes):
-        found.setdefault((one.kind, one.name), one)
-    return list(found.values())
-
-
-def _of_notes(notes: Iterable[Note]) -> Iterator[layout.Condition]:
-    for one in notes:
-        if not one.where:
-            continue  # Python itself, before anything was imported
-        if one.kind in {"variable", "zone"} and _asker(one).endswith(_OWN_ASKERS.get(one.name, ())):
+    found: dict[tuple[object, ...], Condition] = {}
+    for _, one in _questions(notes):
+        if one.question is Question.CONTENT and _is_changing(one):
             continue
-        if one.kind == "zone":
-            yield _of_variable(one)
-            yield _of_file(b"/etc/localtime")
-        elif one.kind == "variable" and one.name not in _IGNORED and not one.name.startswith(b"PYTHON"):
-            yield _of_variable(one)
-        elif one.kind == "file" and not one.name.startswith((b"/proc/", b"/dev/", b"/sys/")):
-            yield _of_file(one.name)
-
-
-def _of_variable(note: Note) -> layout.Condition:
-    if note.value is None:
-        return layout.Condition(layout.ABSENT, note.name)
-    return layout.Condition(layout.VARIABLE, note.name, note.value)
-
-
-def _asker(note: Note) -> str:
-    """The file of the standard library whose code asked; empty when it was another."""
-    place = next((where for where in note.where if "/frazil_runtime/" not in where), "")
-    return place.rpartition(":")[0] if "/site-packages/" not in place else ""
-
-
-def _of_file(name: bytes) -> layout.Condition:
-    try:
-        status = Path(os.fsdecode(name)).stat()
-    except OSError:
-        return layout.Condition(layout.MISSING, name)
-    return layout.Condition(layout.FILE_IS, name, size=status.st_size, modified=status.st_mtime_ns)
+        key: tuple[object, ...] = (one.question, one.name, one.argument)
+        if one.question not in _OF_FILES:
+            found.setdefault(key, one)  # later answers may be the import's own doing: it sets the umask to learn what it was
+            continue
+        key = ("file", one.name, one.argument)
+        if one.question is not Question.TYPE or key not in found or found[key].question is Question.MISSING:
+            found[key] = one  # the last one: it may have been made or written
+    return [_named(one) for one in found.values()]
 
 
 def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
     """What the program's author should know, a sentence each."""
+    notes = tuple(notes)
     lines: dict[str, None] = {}
-    for one in notes:
-        place = next((where for where in one.where if "/frazil_runtime/" not in where), "")
-        if one.kind in _WHAT and place and not any(part in place for part in _RENEWED):
-            lines[f"{place}: an import asks for {_WHAT[one.kind]}, which all warm starts then share"] = None
+    for note in notes:
+        place = _place(note)
+        if note.kind in _WHAT and place and not any(part in place for part in _RENEWED):
+            lines[f"{place}: an import asks for {_WHAT[note.kind]}, which all warm starts then share"] = None
+        elif note.kind == "written" and place:
+            lines[f"{place}: an import writes {os.fsdecode(note.name)}, which warm starts do not"] = None
+    for note, one in _questions(notes):
+        if one.question is Question.CONTENT and _is_changing(one):
+            path = os.fsdecode(one.name)
+            lines[f"{_place(note)}: an import reads {path}, whose content of now all warm starts then share"] = None
+        elif one.question >= Question.DIRECTORY:
+            subject = os.fsdecode(_named(one).name)
+            lines[f"{_place(note)}: an import looks at {subject}; starts are warm only where it is the same"] = None
     return tuple(lines)
+
+
+def _questions(notes: Iterable[Note]) -> Iterator[tuple[Note, Condition]]:
+    """What was asked by imports, each with its answer, in order."""
+    told = [one for one in notes if one.where]  # else by Python itself, before anything was imported
+    host = {one.argument: one for note in told if note.kind == "asked" and (one := _asked(note)).question is Question.HOST}
+    for note in told:
+        if note.kind == "platform":
+            found = [host[field] for field in _HOST_FIELDS.get(note.name, tuple(host)) if field in host]
+        elif note.kind == "asked":
+            found = [_asked(note)]
+            if found[0].question is Question.HOST and _file(note).endswith("/platform.py"):
+                continue  # which keeps the whole answer, and notes what it gives away
+        elif note.kind == "variable" and note.name not in _OWN_VARIABLES and not note.name.startswith(b"PYTHON"):
+            found = [_of_variable(note)]
+        elif note.kind == "zone":
+            found = [_of_variable(note), _of_file(b"/etc/localtime")]
+        else:
+            continue
+        yield from ((note, one) for one in found if not _is_afresh(note, one))
+
+
+def _asked(note: Note) -> Condition:
+    question, argument, first, second, text = (note.value or b"").split(b" ", 4)
+    return Condition(Question(int(question)), note.name, text, int(argument), (int(first), int(second)))
+
+
+def _of_variable(note: Note) -> Condition:
+    return Condition(Question.ABSENT if note.value is None else Question.VARIABLE, note.name, note.value or b"")
+
+
+def _place(note: Note) -> str:
+    """Where an import asked, ``file:line``; empty when only the run-time did."""
+    return next((where for where in note.where if "/frazil_runtime/" not in where), "")
+
+
+def _file(note: Note) -> str:
+    """The file whose code asked."""
+    return _place(note).rpartition(":")[0]
+
+
+def _is_afresh(note: Note, one: Condition) -> bool:
+    asker = _file(note)
+    return any(one.question is known.question and one.name == known.name and asker.endswith(known.asker) for known in _AFRESH)
+
+
+def _is_changing(one: Condition) -> bool:
+    if one.name.startswith(_CHANGING) or one.name.split(b"/")[2].isdigit():
+        return True
+    try:
+        with Path(os.fsdecode(one.name)).open("rb") as file:
+            content = file.read(_CONTENT_SIZE)
+    except OSError:
+        return False
+    return (crc32(content), len(content)) != one.numbers
+
+
+def _of_file(name: bytes) -> Condition:
+    try:
+        status = Path(os.fsdecode(name)).stat()
+    except OSError:
+        return Condition(Question.MISSING, name)
+    return Condition(Question.FILE, name, numbers=(status.st_size | status.st_mode << 48, status.st_mtime_ns))
+
+
+# -- in words ---------------------------------------------------------------------------------------------------------
+
+_SUBJECTS: Final[Mapping[Question, str]] = {
+    Question.DIRECTORY: "the current directory",
+    Question.TERMINAL: "whether stream {} is a terminal",
+    Question.WINDOW: "the size of the terminal on stream {}",
+    Question.PROCESSORS: "the processors that it may use",
+    Question.UMASK: "the umask",
+}
+_USERS: Final = ("the user", "the effective user", "the group", "the effective group")
+_HOST: Final = ("the system's name", "the host's name", "the kernel's release", "the kernel's version", "the machine")
+_SYSTEM: Final = {
+    "SC_NPROCESSORS_ONLN": "the number of processors",
+    "SC_NPROCESSORS_CONF": "the number of configured processors",
+    "SC_PHYS_PAGES": "the size of the memory",
+    "SC_OPEN_MAX": "the limit of open files",
+    "SC_CHILD_MAX": "the limit of processes",
+    "SC_ARG_MAX": "the limit of arguments",
+}
+_LIMITS: Final = {value: name for name, value in reversed(vars(resource).items()) if name.startswith("RLIMIT_")}
+
+
+def _named(one: Condition) -> Condition:
+    """The condition with a name for those questions that have no other subject than the process or the machine."""
+    if one.question < Question.DIRECTORY:
+        return one
+    return replace(one, name=_subject(one).encode())
+
+
+def _subject(one: Condition) -> str:
+    match one.question:
+        case Question.USER:
+            return _USERS[one.argument]
+        case Question.HOST:
+            return _HOST[one.argument]
+        case Question.LIMIT:
+            return f"the limit {_LIMITS.get(one.argument, one.argument)}"
+        case Question.SYSTEM:
+            names = {value: name for name, value in os.sysconf_names.items()}
+            return _SYSTEM.get(names.get(one.argument, ""), f"sysconf({one.argument})")
+        case _:
+            return _SUBJECTS[one.question].format(one.argument)

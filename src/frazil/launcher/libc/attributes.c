@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
@@ -41,6 +42,7 @@ FRAZIL_EXPORT int fchmod(int fd, mode_t mode)
 
 FRAZIL_EXPORT mode_t umask(mode_t mask)
 {
+    frazil_saw_umask();
     mode_t before = (mode_t)frazil_kernel(SYS_umask, mask);
 
     frazil_umask_set(mask);

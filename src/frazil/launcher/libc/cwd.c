@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/kernel.h"
 #include "memfs/memfs.h"
@@ -63,6 +64,7 @@ FRAZIL_EXPORT char *getcwd(char *buffer, size_t size)
 
     if (is_cwd_in_memfs() && cwd_in_memfs(buffer, size, &result))
         return result;
+    frazil_saw_directory();
     return FRAZIL_REAL_OF(getcwd)(buffer, size);
 }
 
@@ -77,6 +79,7 @@ FRAZIL_EXPORT char *get_current_dir_name(void)
 {
     if (is_cwd_in_memfs())
         return getcwd(NULL, 0);
+    frazil_saw_directory();
     return FRAZIL_REAL_OF(get_current_dir_name)();
 }
 
@@ -84,8 +87,8 @@ FRAZIL_EXPORT char *getwd(char *buffer)
 {
     if (is_cwd_in_memfs())
         return getcwd(buffer, PATH_MAX);
-    char *result = FRAZIL_REAL_OF(getcwd)(buffer, PATH_MAX);
-    return result;
+    frazil_saw_directory();
+    return FRAZIL_REAL_OF(getcwd)(buffer, PATH_MAX);
 }
 
 /* realpath */
@@ -106,7 +109,10 @@ FRAZIL_SLOW static char *realpath_memfs(const char *path, char *resolved)
 
 FRAZIL_EXPORT char *realpath(const char *restrict path, char *restrict resolved)
 {
-    return frazil_is_memfs(AT_FDCWD, path) ? realpath_memfs(path, resolved) : FRAZIL_REAL_OF(realpath)(path, resolved);
+    if (frazil_is_memfs(AT_FDCWD, path))
+        return realpath_memfs(path, resolved);
+    frazil_saw(FRAZIL_LOOK_REAL_PATH, AT_FDCWD, path, 0);
+    return FRAZIL_REAL_OF(realpath)(path, resolved);
 }
 
 FRAZIL_EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
@@ -123,7 +124,10 @@ static DIR *open_stream(int directory, const char *path)
 
 FRAZIL_EXPORT DIR *opendir(const char *path)
 {
-    return frazil_is_memfs(AT_FDCWD, path) ? open_stream(AT_FDCWD, path) : FRAZIL_REAL_OF(opendir)(path);
+    if (frazil_is_memfs(AT_FDCWD, path))
+        return open_stream(AT_FDCWD, path);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, O_RDONLY);
+    return FRAZIL_REAL_OF(opendir)(path);
 }
 
 /* 1: a directory of memfs, 0: not memfs's, else a negative errno. */
@@ -323,6 +327,7 @@ FRAZIL_EXPORT int scandir(
 {
     if (frazil_is_memfs(AT_FDCWD, path))
         return scan(AT_FDCWD, path, names, wanted, order);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, O_RDONLY);
     return FRAZIL_REAL_OF(scandir)(path, names, wanted, order);
 }
 
@@ -331,6 +336,7 @@ FRAZIL_EXPORT int scandirat(
 {
     if (frazil_is_memfs(directory, path))
         return scan(directory, path, names, wanted, order);
+    frazil_saw(FRAZIL_LOOK_OPEN, directory, path, O_RDONLY);
     return FRAZIL_REAL_OF(scandirat)(directory, path, names, wanted, order);
 }
 
@@ -342,6 +348,7 @@ FRAZIL_EXPORT int scandir64(
 {
     if (frazil_is_memfs(AT_FDCWD, path))
         return scan(AT_FDCWD, path, (struct dirent ***)names, (select_function *)wanted, (order_function *)order);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, O_RDONLY);
     return FRAZIL_REAL_OF(scandir64)(path, names, wanted, order);
 }
 
@@ -350,5 +357,6 @@ FRAZIL_EXPORT int scandirat64(int directory, const char *restrict path, struct d
 {
     if (frazil_is_memfs(directory, path))
         return scan(directory, path, (struct dirent ***)names, (select_function *)wanted, (order_function *)order);
+    frazil_saw(FRAZIL_LOOK_OPEN, directory, path, O_RDONLY);
     return FRAZIL_REAL_OF(scandirat64)(directory, path, names, wanted, order);
 }

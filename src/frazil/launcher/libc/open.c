@@ -6,20 +6,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/kernel.h"
 #include "memfs/walk.h"
-#include "warm/warm.h"
-
-/* Defined in launchers of executables that were built warm. */
-#pragma weak frazil_warm_saw
 
 static int open_at(int directory, const char *path, int flags, mode_t mode)
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_open(directory, path, flags, mode));
-    if (frazil_warm_saw && path)
-        frazil_warm_saw(path);
+    frazil_saw(FRAZIL_LOOK_OPEN, directory, path, flags);
     return (int)FRAZIL_LIBC(SYS_openat, directory, path, flags, mode);
 }
 

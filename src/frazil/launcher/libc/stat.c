@@ -10,10 +10,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/file.h"
 #include "memfs/kernel.h"
 #include "memfs/walk.h"
+#include "warm/condition.h"
 
 /* On x86-64 there is one struct stat. */
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "stat and stat64 are one");
@@ -25,6 +27,7 @@ static int stat_at(int directory, const char *path, struct stat *status, int fla
             return (int)frazil_result(-EINVAL);
         return (int)frazil_result(frazil_call_stat(directory, path, status, flags));
     }
+    frazil_saw(FRAZIL_LOOK_STATUS, directory, path, flags);
     return (int)FRAZIL_LIBC(SYS_newfstatat, directory, path, status, flags);
 }
 
@@ -171,6 +174,7 @@ FRAZIL_EXPORT int statx(int directory, const char *restrict path, int flags, uns
 
     if (frazil_is_memfs(directory, path) && statx_memfs(directory, path, flags, answer, &result))
         return result;
+    frazil_saw(FRAZIL_LOOK_STATUS, directory, path, flags);
     return (int)FRAZIL_LIBC(SYS_statx, directory, path, flags, mask, answer);
 }
 
@@ -180,6 +184,7 @@ static int access_at(int directory, const char *path, int mode, int flags)
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_access(directory, path, mode, flags));
+    frazil_saw(FRAZIL_LOOK_ACCESS, directory, path, flags & AT_EACCESS ? mode | FRAZIL_EFFECTIVE : mode);
     if (flags == 0)
         return (int)FRAZIL_LIBC(SYS_faccessat, directory, path, mode);
     return FRAZIL_REAL_OF(faccessat)(directory, path, mode, flags);
@@ -211,6 +216,7 @@ static ssize_t readlink_at(int directory, const char *path, char *target, size_t
 {
     if (frazil_is_memfs(directory, path))
         return frazil_result(frazil_call_readlink(directory, path, target, size));
+    frazil_saw(FRAZIL_LOOK_LINK, directory, path, 0);
     return FRAZIL_LIBC(SYS_readlinkat, directory, path, target, size);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
@@ -71,12 +72,18 @@ FRAZIL_SLOW static FILE *open_stream(const char *path, const char *mode)
 
 FRAZIL_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    return frazil_is_memfs(AT_FDCWD, path) ? open_stream(path, mode) : FRAZIL_REAL_OF(fopen)(path, mode);
+    if (frazil_is_memfs(AT_FDCWD, path))
+        return open_stream(path, mode);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, flags_of(mode));
+    return FRAZIL_REAL_OF(fopen)(path, mode);
 }
 
 FRAZIL_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    return frazil_is_memfs(AT_FDCWD, path) ? open_stream(path, mode) : FRAZIL_REAL_OF(fopen64)(path, mode);
+    if (frazil_is_memfs(AT_FDCWD, path))
+        return open_stream(path, mode);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, flags_of(mode));
+    return FRAZIL_REAL_OF(fopen64)(path, mode);
 }
 
 /* Forget a descriptor that libc is about to close by itself. The node stays until that is done: the stream may still write. */
@@ -145,6 +152,7 @@ FRAZIL_EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
 {
     if (frazil_is_memfs(AT_FDCWD, path))
         return reopen_stream(path, mode, stream);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, flags_of(mode));
     frazil_node *old = path != NULL ? forget(stream) : NULL;
     FILE *result = FRAZIL_REAL_OF(freopen)(path, mode, stream);
     let_go(old);
@@ -155,6 +163,7 @@ FRAZIL_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream)
 {
     if (frazil_is_memfs(AT_FDCWD, path))
         return reopen_stream(path, mode, stream);
+    frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, path, flags_of(mode));
     frazil_node *old = path != NULL ? forget(stream) : NULL;
     FILE *result = FRAZIL_REAL_OF(freopen64)(path, mode, stream);
     let_go(old);

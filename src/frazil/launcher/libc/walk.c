@@ -11,8 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/kernel.h"
 #include "memfs/walk.h"
+
+/* What is watched goes through our functions too. */
+static bool is_ours(const char *path)
+{
+    return frazil_is_memfs(AT_FDCWD, path) || (path != NULL && frazil_is_watched());
+}
 
 /* glob: libc's, with our functions in the places that it has for others. */
 
@@ -49,14 +56,14 @@ FRAZIL_SLOW static int glob_memfs(const char *pattern, int flags, glob_error *on
 
 FRAZIL_EXPORT int glob(const char *restrict pattern, int flags, glob_error *on_error, glob_t *restrict found)
 {
-    if (!(flags & GLOB_ALTDIRFUNC) && frazil_is_memfs(AT_FDCWD, pattern))
+    if (!(flags & GLOB_ALTDIRFUNC) && is_ours(pattern))
         return glob_memfs(pattern, flags, on_error, found);
     return FRAZIL_REAL_OF(glob)(pattern, flags, on_error, found);
 }
 
 FRAZIL_EXPORT int glob64(const char *restrict pattern, int flags, glob_error *on_error, glob64_t *restrict found)
 {
-    if (!(flags & GLOB_ALTDIRFUNC) && frazil_is_memfs(AT_FDCWD, pattern))
+    if (!(flags & GLOB_ALTDIRFUNC) && is_ours(pattern))
         return glob_memfs(pattern, flags, on_error, (glob_t *)found);
     return FRAZIL_REAL_OF(glob64)(pattern, flags, on_error, found);
 }
@@ -182,14 +189,14 @@ FRAZIL_SLOW static int make_tour(const char *path, visit_function *visit, plain_
 
 FRAZIL_EXPORT int nftw(const char *path, visit_function *visit, int descriptors, int flags)
 {
-    if (frazil_is_memfs(AT_FDCWD, path))
+    if (is_ours(path))
         return make_tour(path, visit, NULL, flags);
     return FRAZIL_REAL_OF(nftw)(path, visit, descriptors, flags);
 }
 
 FRAZIL_EXPORT int ftw(const char *path, plain_visit *visit, int descriptors)
 {
-    if (frazil_is_memfs(AT_FDCWD, path))
+    if (is_ours(path))
         return make_tour(path, NULL, visit, 0);
     return FRAZIL_REAL_OF(ftw)(path, visit, descriptors);
 }
@@ -199,14 +206,14 @@ typedef int plain64_visit(const char *path, const struct stat64 *status, int typ
 
 FRAZIL_EXPORT int nftw64(const char *path, visit64_function *visit, int descriptors, int flags)
 {
-    if (frazil_is_memfs(AT_FDCWD, path))
+    if (is_ours(path))
         return make_tour(path, (visit_function *)visit, NULL, flags);
     return FRAZIL_REAL_OF(nftw64)(path, visit, descriptors, flags);
 }
 
 FRAZIL_EXPORT int ftw64(const char *path, plain64_visit *visit, int descriptors)
 {
-    if (frazil_is_memfs(AT_FDCWD, path))
+    if (is_ours(path))
         return make_tour(path, NULL, (plain_visit *)visit, 0);
     return FRAZIL_REAL_OF(ftw64)(path, visit, descriptors);
 }

@@ -1,20 +1,168 @@
-/* What is asked of the system while a snapshot is made (warm/record.h). Each function stands in the place of libc's. */
+/* What is asked of the system while a snapshot is made (warm/record.h). Each function stands in the place of libc's; those that
+ * memfs has too are in libc/, and tell frazil_warm_saw. */
 #include "libc/real.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/kernel.h"
+#include "warm/condition.h"
 #include "warm/record.h"
 #include "warm/warm.h"
 
+/* -- questions -------------------------------------------------------------------------------------------------------- */
+
+/* A note of a question and its answer: kind, argument, two numbers and a text. */
+static void asked_about(uint32_t kind, const char *name, uint32_t argument)
+{
+    char line[PATH_MAX + 128];
+    frazil_answer answer;
+
+    if (!frazil_ask(kind, name, argument, &answer))
+        return;
+    snprintf(line, sizeof line, "%u %u %lu %lu %s", kind, argument, answer.number[0], answer.number[1], answer.text);
+    frazil_record_note("asked", name, line);
+}
+
+static void asked(uint32_t kind, uint32_t argument)
+{
+    int error = errno;
+
+    if (frazil_is_making())
+        asked_about(kind, "", argument);
+    errno = error;
+}
+
+/* What is asked for and differs from start to start. */
+static void asked_for(const char *kind, const char *name)
+{
+    int error = errno;
+
+    if (frazil_is_making())
+        frazil_record_note(kind, name, NULL);
+    errno = error;
+}
+
 /* -- files ------------------------------------------------------------------------------------------------------------ */
 
-void frazil_warm_saw(const char *path)
+static bool begins(const char *path, const char *with)
 {
-    if (frazil_is_making() && *path == '/')
-        frazil_record_note("file", path, NULL);
+    return strncmp(path, with, strlen(with)) == 0;
+}
+
+/* What the kernel makes up when it is read; sizes and times are not those of content. */
+static bool is_made_up(const char *path)
+{
+    return begins(path, "/proc/") || begins(path, "/sys/");
+}
+
+static void saw_open(const char *path, int flags)
+{
+    struct stat status;
+
+    if (begins(path, "/dev/urandom") || begins(path, "/dev/random")) {
+        frazil_record_note("random", "", NULL);
+        return;
+    }
+    if (frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) != 0) {
+        if (flags & O_CREAT)
+            frazil_record_note("written", path, NULL);
+        asked_about(CONDITION_MISSING, path, 0);
+        return;
+    }
+    if ((flags & O_ACCMODE) != O_RDONLY && S_ISREG(status.st_mode))
+        frazil_record_note("written", path, NULL);
+    if (is_made_up(path) || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+        asked_about(S_ISREG(status.st_mode) ? CONDITION_CONTENT : CONDITION_TYPE, path, 0);
+    else
+        asked_about(CONDITION_FILE, path, 0);
+    if (!(status.st_mode & S_IROTH) && (flags & O_ACCMODE) == O_RDONLY)
+        asked_about(CONDITION_ACCESS, path, R_OK);
+}
+
+/* Of what is no file, time and size change without anybody's doing. */
+static void saw_status(const char *path, int flags)
+{
+    uint32_t kept = (uint32_t)(flags & AT_SYMLINK_NOFOLLOW);
+    struct stat status;
+
+    if (frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, kept) != 0)
+        asked_about(CONDITION_MISSING, path, kept);
+    else
+        asked_about(S_ISREG(status.st_mode) && !is_made_up(path) ? CONDITION_FILE : CONDITION_TYPE, path, kept);
+}
+
+/* The path from the root on; NULL when there is none. */
+static const char *whole_path(int directory, const char *path, char room[2 * PATH_MAX])
+{
+    char link[40];
+    long length;
+
+    if (*path == '/')
+        return path;
+    if (directory == AT_FDCWD)
+        asked_about(CONDITION_DIRECTORY, "", 0);
+    if (directory == AT_FDCWD)
+        snprintf(link, sizeof link, "/proc/self/cwd");
+    else
+        snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
+    length = frazil_kernel(SYS_readlink, link, room, PATH_MAX - 1);
+    if (length <= 0 || *room != '/')
+        return NULL;
+    snprintf(room + length, 2 * PATH_MAX - (size_t)length, length > 1 ? "/%s" : "%s", path);
+    return room;
+}
+
+void frazil_warm_saw(frazil_look look, int directory, const char *path, int detail)
+{
+    char room[2 * PATH_MAX];
+    int error = errno;
+    const char *whole = *path ? whole_path(directory, path, room) : NULL;
+
+    if (whole)
+        switch (look) {
+        case FRAZIL_LOOK_OPEN:
+            saw_open(whole, detail);
+            break;
+        case FRAZIL_LOOK_STATUS:
+            saw_status(whole, detail);
+            break;
+        case FRAZIL_LOOK_ACCESS:
+            asked_about(CONDITION_ACCESS, whole, (uint32_t)detail);
+            break;
+        case FRAZIL_LOOK_LINK:
+            asked_about(CONDITION_LINK, whole, 0);
+            break;
+        case FRAZIL_LOOK_REAL_PATH:
+            asked_about(CONDITION_REAL_PATH, whole, 0);
+            break;
+        }
+    errno = error;
+}
+
+void frazil_warm_saw_directory(void)
+{
+    asked(CONDITION_DIRECTORY, 0);
+}
+
+void frazil_warm_saw_umask(void)
+{
+    asked(CONDITION_UMASK, 0);
 }
 
 /* -- environment ------------------------------------------------------------------------------------------------------ */
@@ -37,18 +185,157 @@ FRAZIL_EXPORT char *secure_getenv(const char *name)
     return value;
 }
 
-/* -- the system ------------------------------------------------------------------------------------------------------- */
+/* -- terminals -------------------------------------------------------------------------------------------------------- */
+
+static void asked_of_stream(uint32_t kind, int fd)
+{
+    if (fd >= 0 && fd <= 2)
+        asked(kind, (uint32_t)fd);
+}
+
+FRAZIL_EXPORT int isatty(int fd)
+{
+    asked_of_stream(CONDITION_TERMINAL, fd);
+    return FRAZIL_REAL_OF(isatty)(fd);
+}
+
+FRAZIL_EXPORT int tcgetattr(int fd, struct termios *settings)
+{
+    asked_of_stream(CONDITION_TERMINAL, fd);
+    return FRAZIL_REAL_OF(tcgetattr)(fd, settings);
+}
+
+FRAZIL_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    void *argument;
+
+    va_start(arguments, request);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (request == TCGETS)
+        asked_of_stream(CONDITION_TERMINAL, fd);
+    if (request == TIOCGWINSZ)
+        asked_of_stream(CONDITION_WINDOW, fd);
+    return (int)FRAZIL_LIBC(SYS_ioctl, fd, request, argument);
+}
+
+/* -- the machine ------------------------------------------------------------------------------------------------------ */
+
+FRAZIL_EXPORT long sysconf(int name)
+{
+    switch (name) {
+    case _SC_NPROCESSORS_CONF:
+    case _SC_NPROCESSORS_ONLN:
+    case _SC_PHYS_PAGES:
+    case _SC_OPEN_MAX:
+    case _SC_CHILD_MAX:
+    case _SC_ARG_MAX:
+        asked(CONDITION_SYSTEM, (uint32_t)name);
+        break;
+    case _SC_AVPHYS_PAGES:
+        asked_for("load", "");
+        break;
+    default: /* never changes */
+        break;
+    }
+    return FRAZIL_REAL_OF(sysconf)(name);
+}
+
+FRAZIL_EXPORT int get_nprocs(void)
+{
+    asked(CONDITION_SYSTEM, _SC_NPROCESSORS_ONLN);
+    return FRAZIL_REAL_OF(get_nprocs)();
+}
+
+FRAZIL_EXPORT int get_nprocs_conf(void)
+{
+    asked(CONDITION_SYSTEM, _SC_NPROCESSORS_CONF);
+    return FRAZIL_REAL_OF(get_nprocs_conf)();
+}
+
+FRAZIL_EXPORT int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
+{
+    asked(CONDITION_PROCESSORS, 0);
+    return FRAZIL_REAL_OF(sched_getaffinity)(process, size, set);
+}
+
+FRAZIL_EXPORT int getloadavg(double loads[], int count)
+{
+    asked_for("load", "");
+    return FRAZIL_REAL_OF(getloadavg)(loads, count);
+}
+
+FRAZIL_EXPORT int sysinfo(struct sysinfo *information)
+{
+    asked_for("load", "");
+    return FRAZIL_REAL_OF(sysinfo)(information);
+}
 
 FRAZIL_EXPORT int gethostname(char *name, size_t size)
 {
-    if (frazil_is_making())
-        frazil_record_note("host", "name", NULL);
+    asked(CONDITION_HOST, 1);
     return FRAZIL_REAL_OF(gethostname)(name, size);
 }
 
+/* The fields that may differ where the program runs at all. */
 FRAZIL_EXPORT int uname(struct utsname *names)
 {
-    if (frazil_is_making())
-        frazil_record_note("host", "uname", NULL);
+    for (uint32_t field = 1; field <= 3; field++)
+        asked(CONDITION_HOST, field);
     return FRAZIL_REAL_OF(uname)(names);
+}
+
+/* -- users and limits ------------------------------------------------------------------------------------------------- */
+
+FRAZIL_EXPORT uid_t getuid(void)
+{
+    asked(CONDITION_USER, 0);
+    return (uid_t)frazil_kernel(SYS_getuid, 0);
+}
+
+FRAZIL_EXPORT uid_t geteuid(void)
+{
+    asked(CONDITION_USER, 1);
+    return (uid_t)frazil_kernel(SYS_geteuid, 0);
+}
+
+FRAZIL_EXPORT gid_t getgid(void)
+{
+    asked(CONDITION_USER, 2);
+    return (gid_t)frazil_kernel(SYS_getgid, 0);
+}
+
+FRAZIL_EXPORT gid_t getegid(void)
+{
+    asked(CONDITION_USER, 3);
+    return (gid_t)frazil_kernel(SYS_getegid, 0);
+}
+
+FRAZIL_EXPORT pid_t getppid(void)
+{
+    asked_for("process", "parent");
+    return (pid_t)frazil_kernel(SYS_getppid, 0);
+}
+
+FRAZIL_EXPORT int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+    asked(CONDITION_LIMIT, (uint32_t)resource);
+    return (int)FRAZIL_LIBC(SYS_prlimit64, 0, resource, NULL, limit);
+}
+
+FRAZIL_EXPORT int getrlimit64(__rlimit_resource_t resource, struct rlimit64 *limit)
+{
+    return getrlimit(resource, (struct rlimit *)limit);
+}
+
+FRAZIL_EXPORT int prlimit(pid_t process, __rlimit_resource_t resource, const struct rlimit *new, struct rlimit *old)
+{
+    asked(CONDITION_LIMIT, (uint32_t)resource);
+    return (int)FRAZIL_LIBC(SYS_prlimit64, process, resource, new, old);
+}
+
+FRAZIL_EXPORT int prlimit64(pid_t process, __rlimit_resource_t resource, const struct rlimit64 *new, struct rlimit64 *old)
+{
+    return prlimit(process, resource, (const struct rlimit *)new, (struct rlimit *)old);
 }

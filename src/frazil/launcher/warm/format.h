@@ -68,15 +68,13 @@ typedef struct snapshot_range {
     uint64_t size;
 } snapshot_range;
 
-enum { CONDITION_VARIABLE = 1, CONDITION_ABSENT = 2, CONDITION_FILE = 3, CONDITION_MISSING = 4 };
-
+/* What an import asked (warm/condition.h), and the answer. */
 typedef struct snapshot_condition {
     uint32_t kind;
-    uint32_t name; /* offset of a string */
-    uint32_t value; /* CONDITION_VARIABLE: offset of a string */
-    uint32_t reserved;
-    uint64_t size; /* CONDITION_FILE */
-    uint64_t modified; /* CONDITION_FILE: nanoseconds */
+    uint32_t name; /* offset of a string: what it is about */
+    uint32_t value; /* offset of a string */
+    uint32_t argument;
+    uint64_t number[2];
 } snapshot_condition;
 
 typedef struct snapshot_library {

@@ -19,6 +19,7 @@
 #include "image/crc32.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
+#include "warm/condition.h"
 
 #define PAGE 4096ul
 #define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
@@ -209,24 +210,18 @@ static const char *find_objects(const frazil_snapshot *snapshot, frazil_bases *b
 
 static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_condition *one)
 {
-    const char *name = frazil_snapshot_text(snapshot, one->name);
-    struct stat status;
+    const char *name = frazil_snapshot_text(snapshot, one->name), *expected = frazil_snapshot_text(snapshot, one->value);
+    frazil_answer answer;
     const char *value;
 
-    switch (one->kind) {
-    case CONDITION_VARIABLE:
-        value = getenv(name);
-        return value && strcmp(value, frazil_snapshot_text(snapshot, one->value)) == 0;
-    case CONDITION_ABSENT:
+    if (one->kind == CONDITION_ABSENT)
         return !getenv(name);
-    case CONDITION_FILE:
-        return frazil_kernel(SYS_newfstatat, AT_FDCWD, name, &status, 0) == 0 && (uint64_t)status.st_size == one->size
-            && (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec == one->modified;
-    case CONDITION_MISSING:
-        return frazil_kernel(SYS_newfstatat, AT_FDCWD, name, &status, 0) < 0;
-    default:
-        return false;
+    if (one->kind == CONDITION_VARIABLE) {
+        value = getenv(name);
+        return value && strcmp(value, expected) == 0;
     }
+    return frazil_ask(one->kind, name, one->argument, &answer) && answer.number[0] == one->number[0]
+        && answer.number[1] == one->number[1] && strcmp(answer.text, expected) == 0;
 }
 
 /* Encodings are UTF-8 in the snapshot. In the C locale they are by Python's UTF-8 mode, whatever libc says; there libc is made

@@ -106,6 +106,8 @@ void frazil_record_note(const char *kind, const char *name, const char *value)
     inside = true;
     if (frazil_warm_where)
         frazil_warm_where(where, sizeof where);
+    if (frazil_warm_where && !*where)
+        strcpy(where, FRAZIL_OTHER_THREAD);
     at = put(line, 0, sizeof line, kind);
     line[at++] = '\t';
     at = put(line, at, sizeof line, name);

@@ -23,6 +23,7 @@ static inline bool frazil_is_making(void)
 void frazil_record_to(int file);
 int frazil_record_file(void);
 extern void (*frazil_warm_where)(char *text, unsigned long size);
+#define FRAZIL_OTHER_THREAD "a thread of a library" /* where there is no Python code */
 
 /* One line: a kind, a name and a value, which may be NULL. */
 void frazil_record_note(const char *kind, const char *name, const char *value);

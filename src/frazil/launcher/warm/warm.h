@@ -45,8 +45,18 @@ int frazil_warm_dump(void);
  * say on the standard error stream what was decided. */
 bool frazil_warm_start(int argc, char **argv, bool debug);
 
-/* While a snapshot is made: a path outside memfs was looked at. */
-void frazil_warm_saw(const char *path);
+typedef enum frazil_look {
+    FRAZIL_LOOK_OPEN, /* or to list a directory */
+    FRAZIL_LOOK_STATUS,
+    FRAZIL_LOOK_ACCESS,
+    FRAZIL_LOOK_LINK,
+    FRAZIL_LOOK_REAL_PATH,
+} frazil_look;
+
+/* While a snapshot is made (libc/asked.h): what is looked at outside memfs. */
+void frazil_warm_saw(frazil_look look, int directory, const char *path, int detail);
+void frazil_warm_saw_directory(void);
+void frazil_warm_saw_umask(void);
 
 /* While a snapshot is made: memory for a new private mapping that holds no file; NULL for others. */
 void *frazil_warm_map(void *address, size_t length, int protection, int flags);
