@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import datetime
 import decimal
-import email.message
+import email.generator
 import getpass
 import hashlib
 import io
@@ -39,6 +39,8 @@ import time
 import traceback
 import uuid
 import warnings
+
+import fresh_early
 
 # -- what a process is -----------------------------------------------------------------------------------------------------
 
@@ -137,9 +139,8 @@ def show_state():
 # -- what must not be the same twice -----------------------------------------------------------------------------------------
 
 
-def first_words_of_tls():
+def first_words_of_tls(context):
     """The first message of a client: a random number, a session and a key."""
-    context = ssl.create_default_context()
     context.check_hostname = False
     out = ssl.MemoryBIO()
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -149,24 +150,21 @@ def first_words_of_tls():
     return hello[11:43].hex(), hello[44:76].hex(), hello[key : key + 32].hex()
 
 
-MADE_EARLY = random.Random(), random.SystemRandom(), ssl.create_default_context(), tempfile._get_candidate_names(), secrets.SystemRandom()
-
-
 def unique():
     yield "random", random.random()
     yield "choices", random.choices(range(10**9), k=2)
-    yield "uuid1", uuid.uuid1().int >> 64, uuid.uuid1().clock_seq
+    yield "uuid1", uuid.uuid1()
     yield "uuid4", uuid.uuid4()
     yield "secrets", secrets.token_hex(), secrets.SystemRandom().random()
-    yield "made at import", MADE_EARLY[1].random(), next(MADE_EARLY[3]), MADE_EARLY[4].random()
+    yield "early", fresh_early.RANDOM.random(), next(fresh_early.NAMES), fresh_early.POOL.submit(random.random).result()
     yield "urandom", os.urandom(8).hex()
     yield "openssl", ssl.RAND_bytes(8).hex()
     with tempfile.NamedTemporaryFile() as file:
         yield "tempfile", os.path.basename(file.name), os.path.basename(tempfile.mktemp())
-    for number, part in enumerate(first_words_of_tls()):
-        yield f"tls{number}", part
+    yield "tls", *first_words_of_tls(ssl.create_default_context())
+    yield "tls-early", *first_words_of_tls(fresh_early.CONTEXT)
     yield "multiprocessing", multiprocessing.current_process().authkey.hex()
-    yield "boundary", email.message.Message().__class__.__name__, random.randrange(sys.maxsize)
+    yield "boundary", email.generator._make_boundary()
     yield "pid", os.getpid()
     yield "thread", random_in_thread()
     yield "child", random_in_child()
