@@ -1,9 +1,11 @@
-/* Writes what the process is, for the builder to make a snapshot of (docs/spec/snapshot.md, "Dumps").
+/* Writes what the process is (warm/dump.h): memory page by page, and what of it is another in each process.
  *
- * "memory" holds pages, one range after the other; "layout" says in lines of text what they are and what else is where. Nothing
- * here takes memory from the region, which is being written. */
+ * Those words are found by what they are, and the builder proves it by comparing dumps (docs/spec/snapshot.md, "Dumps"):
+ * pointers into the arguments and the environment on the stack, the break, and pointers that libc mangles. Nothing here takes
+ * memory that is written down: lists stand in memory below the window. */
 #define _GNU_SOURCE
-#include <dirent.h>
+#include "warm/dump.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,31 +13,55 @@
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "libc/real.h"
-#include "memfs/fd.h"
+#include "image/crc32.h"
 #include "memfs/kernel.h"
-#include "memfs/memfs.h"
 #include "platform/platform.h"
+#include "warm/build_id.h"
+#include "warm/format.h"
 #include "warm/key.h"
 #include "warm/record.h"
-#include "warm/region.h"
-#include "warm/warm.h"
+#include "warm/restartable.h"
+#include "warm/window.h"
 
 #define PAGE 4096ul
-#define IMAGE 0x2000000000ul /* image and snapshot are segments of the program, but none of its data */
+#define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
+#define RECORDS_AT_MOST 32768
+#define TEXT_AT_MOST (1u << 20)
+#define GAP 16 /* so many pages of zeros, or more, are not written */
+#define GUARD_OFFSET 0x30 /* of the thread's pointer guard, which x86-64's ABI of glibc fixes */
+
+extern void *__libc_stack_end; /* the stack's pointer when the program began */
+
+/* A range of the process that is written down. */
+typedef struct part {
+    uintptr_t low;
+    uintptr_t high;
+    uint32_t object; /* a number, SNAPSHOT_PROGRAM, or SNAPSHOT_NONE */
+} part;
 
 typedef struct dump {
+    int file;
     int layout;
-    int memory;
-    uint64_t offset; /* in "memory" */
     int error;
-    const char *object;
+    const char *problem; /* what no snapshot can hold */
+    uint64_t written;
+    uintptr_t stack_low; /* arguments, environment, auxiliary vector: live after main, too */
+    uintptr_t stack_high;
+    uintptr_t break_end;
+    uint64_t guard;
+    frazil_mapping *mappings;
+    snapshot_piece *pieces;
+    snapshot_object *objects;
+    snapshot_own *own;
+    snapshot_mangled *mangled;
+    part *parts;
+    char *text;
+    uint32_t piece_count, object_count, own_count, mangled_count, part_count, text_size;
 } dump;
 
 static uintptr_t down(uintptr_t address)
@@ -48,6 +74,14 @@ static uintptr_t up(uintptr_t address)
     return down(address + PAGE - 1);
 }
 
+/* -- writing ---------------------------------------------------------------------------------------------------------- */
+
+static void fail(dump *to, int error)
+{
+    if (to->error == 0)
+        to->error = error;
+}
+
 static void write_all(dump *to, int file, const void *data, size_t size)
 {
     const char *at = data;
@@ -57,12 +91,18 @@ static void write_all(dump *to, int file, const void *data, size_t size)
         if (written == -EINTR)
             continue;
         if (written <= 0) {
-            to->error = written < 0 ? (int)-written : EIO;
+            fail(to, written < 0 ? (int)-written : EIO);
             return;
         }
         at += written;
         size -= (size_t)written;
     }
+}
+
+static void put(dump *to, const void *data, size_t size)
+{
+    write_all(to, to->file, data, size);
+    to->written += size;
 }
 
 __attribute__((format(printf, 2, 3))) static void say(dump *to, const char *format, ...)
@@ -77,76 +117,300 @@ __attribute__((format(printf, 2, 3))) static void say(dump *to, const char *form
     write_all(to, to->layout, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-/* A range of memory: its kind, address, size and place in "memory". */
-static void put(dump *to, const char *kind, uintptr_t start, size_t size, const char *name)
+static uint32_t put_text(dump *to, const char *text)
 {
-    say(to, "%s\t%lx\t%lx\t%lx\t%s\n", kind, start, size, to->offset, name);
-    write_all(to, to->memory, (const void *)start, size);
-    to->offset += size;
+    size_t size = strlen(text) + 1;
+    uint32_t at = to->text_size;
+
+    if (size > TEXT_AT_MOST - at) {
+        fail(to, E2BIG);
+        return 0;
+    }
+    memcpy(to->text + at, text, size);
+    to->text_size += (uint32_t)size;
+    return at;
+}
+
+static snapshot_piece *add_piece(dump *to, uint32_t kind, uintptr_t low, uintptr_t high, int protection)
+{
+    snapshot_piece *piece = &to->pieces[to->piece_count];
+
+    if (to->piece_count == RECORDS_AT_MOST - 1)
+        fail(to, E2BIG);
+    else
+        to->piece_count++;
+    *piece = (snapshot_piece){.address = low, .size = high - low, .kind = kind, .protection = (uint32_t)protection};
+    return piece;
 }
 
 /* -- objects ---------------------------------------------------------------------------------------------------------- */
 
-static void put_writable(dump *to, const struct dl_phdr_info *info, const char *name)
+static uintptr_t there_at_first[FRAZIL_OBJECTS_AT_MOST];
+
+static int note_base(struct dl_phdr_info *info, size_t size, void *count)
 {
-    uintptr_t fixed = 0;
-    bool program = !*info->dlpi_name;
-
-    for (int i = 0; program && i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
-            fixed = up(info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz);
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + one->p_vaddr, end = start + one->p_memsz;
-
-        if (one->p_type != PT_LOAD || !(one->p_flags & PF_W))
-            continue;
-        start = down(start);
-        if (start < fixed && fixed < end)
-            start = fixed;
-        put(to, program ? "program" : "library", start, up(end) - start, name);
-    }
+    (void)size;
+    if (*info->dlpi_name && *(size_t *)count < FRAZIL_OBJECTS_AT_MOST)
+        there_at_first[(*(size_t *)count)++] = info->dlpi_addr;
+    return 0;
 }
 
-/* A name of the image: what the launcher loaded from it. */
-static bool is_ours(const char *name)
+void frazil_dump_begin(void)
 {
-    return strncmp(name, FRAZIL_MOUNT "/", sizeof FRAZIL_MOUNT) == 0;
+    size_t count = 0;
+
+    dl_iterate_phdr(note_base, &count);
 }
 
-static bool ends_with(const char *text, const char *end)
+static bool was_there(uintptr_t base)
 {
-    return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+    for (size_t i = 0; i < FRAZIL_OBJECTS_AT_MOST && there_at_first[i]; i++)
+        if (there_at_first[i] == base)
+            return true;
+    return false;
 }
 
-static int put_object(struct dl_phdr_info *info, size_t size, void *context)
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* What every process of the program has: what was there when main began. */
+static int add_library(struct dl_phdr_info *info, size_t size, void *context)
 {
     dump *to = context;
-    const char *name = *info->dlpi_name ? info->dlpi_name : "program";
+    snapshot_object *object = &to->objects[to->object_count];
     uintptr_t low = UINTPTR_MAX, high = 0;
-    size_t thread_local_size = 0;
+
+    (void)size;
+    if (!*info->dlpi_name || !was_there(info->dlpi_addr))
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + one->p_vaddr;
+        if (one->p_type != PT_LOAD)
+            continue;
+        low = down(start) < low ? down(start) : low;
+        high = up(start + one->p_memsz) > high ? up(start + one->p_memsz) : high;
+    }
+    if (!frazil_build_id(info, object->build)) {
+        to->problem = "a library of the system has no build ID";
+        return 1;
+    }
+    object->base = info->dlpi_addr;
+    object->kind = OBJECT_LIBRARY;
+    object->name = put_text(to, last_component(info->dlpi_name));
+    to->parts[to->part_count++] = (part){low, high, to->object_count++};
+    return to->object_count == FRAZIL_OBJECTS_AT_MOST;
+}
+
+static int add_program(struct dl_phdr_info *info, size_t size, void *context)
+{
+    dump *to = context;
 
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        if (one->p_type == PT_LOAD && (one->p_vaddr < IMAGE || one->p_vaddr >= FRAZIL_REGION_ADDRESS)) {
-            low = info->dlpi_addr + one->p_vaddr < low ? info->dlpi_addr + one->p_vaddr : low;
-            high = info->dlpi_addr + one->p_vaddr + one->p_memsz > high ? info->dlpi_addr + one->p_vaddr + one->p_memsz : high;
-        }
-        if (one->p_type == PT_TLS)
-            thread_local_size = one->p_memsz;
+        if (one->p_type == PT_LOAD && one->p_flags & PF_W)
+            to->parts[to->part_count++] = (part){down(one->p_vaddr), up(one->p_vaddr + one->p_memsz), SNAPSHOT_PROGRAM};
     }
-    if (is_ours(name) && ends_with(name, ".group")) /* holds nothing that anybody refers to */
+    return 1; /* the program comes first */
+}
+
+static const part *part_at(const dump *to, uintptr_t address)
+{
+    for (uint32_t i = 0; i < to->part_count; i++)
+        if (address >= to->parts[i].low && address < to->parts[i].high)
+            return &to->parts[i];
+    return NULL;
+}
+
+/* The number of a file that the process mapped. */
+static uint32_t add_file(dump *to, const char *path)
+{
+    struct stat status;
+
+    for (uint32_t i = 0; i < to->object_count; i++)
+        if (to->objects[i].kind == OBJECT_FILE && strcmp(to->text + to->objects[i].name, path) == 0)
+            return i;
+    if (to->object_count == FRAZIL_OBJECTS_AT_MOST || frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) < 0) {
+        to->problem = "a file that is mapped is no longer there";
         return 0;
-    say(to, "object\t%lx\t%lx\t%lx\t%s\n", (unsigned long)info->dlpi_addr, low, high, name);
-    if (!*info->dlpi_name || is_ours(name)) {
-        put_writable(to, info, name);
-        if (thread_local_size && info->dlpi_tls_data)
-            put(to, "thread", (uintptr_t)info->dlpi_tls_data, thread_local_size, name);
-        else if (thread_local_size)
-            say(to, "untouched\t0\t0\t0\t%s\n", name);
     }
-    return 0;
+    to->objects[to->object_count] = (snapshot_object){
+        .kind = OBJECT_FILE,
+        .name = put_text(to, path),
+        .size = (uint64_t)status.st_size,
+        .modified = (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec,
+    };
+    return to->object_count++;
+}
+
+/* -- words ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_code(const dump *to, uint64_t address)
+{
+    for (const frazil_mapping *one = to->mappings; one->high && one->low <= address; one++)
+        if (address < one->high)
+            return (one->protection & PROT_EXEC) != 0;
+    return false;
+}
+
+static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object)
+{
+    bool live = value >= to->stack_low && value < to->stack_high;
+
+    if (value < 4096)
+        return;
+    if ((object != SNAPSHOT_NONE && live) || (object < SNAPSHOT_NONE && value == to->break_end)) {
+        if (to->own_count == RECORDS_AT_MOST) {
+            fail(to, E2BIG);
+            return;
+        }
+        to->own[to->own_count++] = (snapshot_own){at, object, 0};
+        return;
+    }
+    if (live) {
+        say(to, "stack\t%lx\t%lx\n", at, value);
+        return;
+    }
+    uint64_t plain = (value >> 17 | value << 47) ^ to->guard;
+    if (plain < 1ul << 47 && plain > PAGE && is_code(to, plain)) {
+        if (to->mangled_count == RECORDS_AT_MOST) {
+            fail(to, E2BIG);
+            return;
+        }
+        to->mangled[to->mangled_count++] = (snapshot_mangled){at, plain};
+    }
+}
+
+static void look_at_page(dump *to, uintptr_t page, uint32_t object)
+{
+    for (const uint64_t *at = (const uint64_t *)page; at < (const uint64_t *)(page + PAGE); at++)
+        if (*at)
+            look_at_word(to, (uintptr_t)at, *at, object);
+}
+
+/* -- pages ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_empty(uintptr_t page)
+{
+    const uint64_t *at = (const uint64_t *)page;
+
+    for (size_t i = 0; i < PAGE / 8; i++)
+        if (at[i])
+            return false;
+    return true;
+}
+
+static uintptr_t skip_empty(uintptr_t at, uintptr_t high)
+{
+    while (at < high && is_empty(at))
+        at += PAGE;
+    return at;
+}
+
+static void put_pages(dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
+{
+    snapshot_piece *piece = add_piece(to, object == SNAPSHOT_PROGRAM ? PIECE_PROGRAM : PIECE_PAGES, low, high, protection);
+
+    for (uintptr_t page = low; page < high && protection & PROT_READ; page += PAGE)
+        look_at_page(to, page, object);
+    piece->object = object < SNAPSHOT_NONE ? object + 1 : 0;
+    piece->offset = to->written;
+    piece->crc = frazil_crc32(0, (const void *)low, high - low);
+    put(to, (const void *)low, high - low);
+}
+
+/* Memory that only this process has, without long stretches of zeros. */
+static void put_memory(dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
+{
+    if (!(protection & PROT_READ)) {
+        add_piece(to, PIECE_ZERO, low, high, protection);
+        return;
+    }
+    for (uintptr_t at = low; at < high;) {
+        uintptr_t full = skip_empty(at, high), end = full;
+        if (full - at >= GAP * PAGE || full == high) {
+            if (full > at)
+                add_piece(to, PIECE_ZERO, at, full, protection);
+            at = full;
+        }
+        while (end < high) {
+            uintptr_t next = is_empty(end) ? skip_empty(end, high) : end + PAGE;
+            if (is_empty(end) && (next - end >= GAP * PAGE || next == high))
+                break;
+            end = next;
+        }
+        if (end > at)
+            put_pages(to, at, end, protection, object);
+        at = end;
+    }
+}
+
+/* Code and constants of a library of the system: no process has written to them. */
+static bool is_file_of_system(const frazil_mapping *one)
+{
+    static const char deleted[] = " (deleted)";
+    size_t length = strlen(one->path);
+
+    return *one->path == '/' && !(one->protection & PROT_WRITE) && strncmp(one->path, "/memfd:", 7) != 0
+        && !(length > sizeof deleted && strcmp(one->path + length - (sizeof deleted - 1), deleted) == 0);
+}
+
+/* Whether the file shows what is in memory: the dynamic linker relocates, and then takes away the right to write. */
+static bool is_as_in_file(const frazil_mapping *one)
+{
+    char path[PATH_MAX], buffer[16384];
+    bool same = true;
+    int file;
+
+    snprintf(path, sizeof path, "%s", one->path);
+    file = (int)frazil_kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    for (uintptr_t at = one->low; file >= 0 && same && at < one->high; at += sizeof buffer) {
+        size_t size = one->high - at < sizeof buffer ? one->high - at : sizeof buffer;
+        long read = frazil_kernel(SYS_pread64, file, buffer, size, one->offset + (at - one->low));
+        same = read >= 0 && memcmp(buffer, (const void *)at, (size_t)read) == 0;
+        for (uintptr_t page = up(at + (size_t)(read < 0 ? 0 : read)); same && page < at + size; page += PAGE)
+            same = is_empty(page);
+    }
+    if (file >= 0)
+        frazil_kernel(SYS_close, file);
+    return file >= 0 && same;
+}
+
+static void put_mapping(dump *to, const frazil_mapping *one, const char *executable)
+{
+    const part *in = part_at(to, one->low);
+    snapshot_piece *piece;
+
+    if (one->shared && one->protection & PROT_WRITE) {
+        to->problem = "memory is shared with other processes";
+        say(to, "shared\t%lx\t%s\n", one->low, one->path);
+    } else if (!(one->protection & PROT_READ)) {
+        add_piece(to, PIECE_ZERO, one->low, one->high, one->protection);
+    } else if (is_file_of_system(one) && is_as_in_file(one)) {
+        bool ours = strcmp(one->path, executable) == 0;
+        piece = add_piece(to, ours ? PIECE_EXECUTABLE : in ? PIECE_OBJECT : PIECE_FILE, one->low, one->high, one->protection);
+        piece->offset = one->offset;
+        piece->object = ours ? 0 : in ? in->object + 1 : add_file(to, one->path) + 1;
+    } else {
+        put_memory(to, one->low, one->high, one->protection, in ? in->object : SNAPSHOT_NONE);
+    }
+}
+
+/* The program's own data, with the protection that each range has. */
+static void put_program(dump *to)
+{
+    for (uint32_t i = 0; i < to->part_count; i++)
+        for (const frazil_mapping *one = to->mappings; one->high && to->parts[i].object == SNAPSHOT_PROGRAM; one++) {
+            uintptr_t low = one->low > to->parts[i].low ? one->low : to->parts[i].low;
+            uintptr_t high = one->high < to->parts[i].high ? one->high : to->parts[i].high;
+            if (low < high)
+                put_memory(to, low, high, one->protection, SNAPSHOT_PROGRAM);
+        }
 }
 
 /* -- what does not survive -------------------------------------------------------------------------------------------- */
@@ -159,16 +423,18 @@ static void put_descriptors(dump *to)
 
     while (directory >= 0 && (length = frazil_kernel(SYS_getdents64, directory, entries, sizeof entries)) > 0)
         for (long at = 0; at < length;) {
-            struct dirent64 *entry = (struct dirent64 *)(entries + at);
-            int number = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
-            at += entry->d_reclen;
-            if (number <= 2 || number == directory || number == to->layout || number == to->memory
+            const char *name = entries + at + 19; /* struct linux_dirent64 */
+            int number = 0;
+            at += *(unsigned short *)(entries + at + 16);
+            for (const char *digit = name; *digit >= '0' && *digit <= '9'; digit++)
+                number = number * 10 + *digit - '0';
+            if (*name == '.' || number <= 2 || number == directory || number == to->layout || number == to->file
                 || number == frazil_record_file())
                 continue;
             snprintf(path, sizeof path, "/proc/self/fd/%d", number);
             long size = frazil_kernel(SYS_readlinkat, AT_FDCWD, path, target, sizeof target - 1);
             target[size > 0 ? size : 0] = '\0';
-            say(to, "descriptor\t%x\t0\t0\t%s\n", (unsigned)number, target);
+            say(to, "descriptor\t%d\t%s\n", number, target);
         }
     if (directory >= 0)
         frazil_kernel(SYS_close, directory);
@@ -181,130 +447,157 @@ static void put_threads(dump *to)
     long length, count = 0;
 
     while (directory >= 0 && (length = frazil_kernel(SYS_getdents64, directory, entries, sizeof entries)) > 0)
-        for (long at = 0; at < length; at += ((struct dirent64 *)(entries + at))->d_reclen)
-            count += ((struct dirent64 *)(entries + at))->d_name[0] != '.';
+        for (long at = 0; at < length; at += *(unsigned short *)(entries + at + 16))
+            count += entries[at + 19] != '.';
     if (directory >= 0)
         frazil_kernel(SYS_close, directory);
     if (count > 1)
-        say(to, "running\t%lx\t0\t0\t\n", count - 1);
+        say(to, "running\t%ld\n", count - 1);
 }
 
-/* Mappings and threads, as the kernel lists them. */
-static void copy_text(dump *to, const char *kind, const char *path)
+/* -- the whole -------------------------------------------------------------------------------------------------------- */
+
+static void *table(dump *to, size_t each)
 {
-    char buffer[16384];
-    int file = (int)frazil_kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    long length;
+    size_t size = RECORDS_AT_MOST * each;
+    long made
+        = frazil_kernel(SYS_mmap, FRAZIL_SCRATCH, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    say(to, "%s\t0\t0\t0\t\n", kind);
-    while (file >= 0 && (length = frazil_kernel(SYS_read, file, buffer, sizeof buffer)) > 0)
-        write_all(to, to->layout, buffer, (size_t)length);
-    if (file >= 0)
-        frazil_kernel(SYS_close, file);
+    if (made > 0 && (uint64_t)made < FRAZIL_WINDOW_LOW)
+        return (void *)made;
+    fail(to, ENOMEM);
+    return NULL;
 }
 
-static int open_in(const char *directory, const char *name, int *error)
+static int open_in(dump *to, const char *directory, const char *name)
 {
     char path[PATH_MAX];
-    int file;
+    long file;
 
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    file = (int)frazil_kernel(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    file = frazil_kernel(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)
-        *error = -file;
-    return file;
+        fail(to, (int)-file);
+    return (int)file;
 }
 
-/* The program's data as it was when main began: what constructors made of it. */
-static void *pristine;
-static size_t pristine_size;
-static uintptr_t pristine_start;
-
-static int keep_pristine(struct dl_phdr_info *info, size_t size, void *context)
+/* The program's arguments and environment, which live as long as the process; and the break. */
+static void find_places(dump *to)
 {
-    uintptr_t fixed = 0;
+    to->stack_low = (uintptr_t)__libc_stack_end;
+    for (const frazil_mapping *one = to->mappings; one->high; one++)
+        if (strcmp(one->path, "[stack]") == 0)
+            to->stack_high = one->high;
+    to->break_end = (uintptr_t)frazil_kernel(SYS_brk, 0);
+}
 
-    (void)size;
-    (void)context;
-    for (int i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
-            fixed = up(info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz);
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        if (one->p_type != PT_LOAD || !(one->p_flags & PF_W))
+static uint32_t find_identity(void)
+{
+    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
+    uint32_t own = (uint32_t)frazil_kernel(SYS_gettid, 0), found = 0;
+
+    for (uint32_t at = 0; at < 0x900; at += 4)
+        if (*(const uint32_t *)(thread + at) == own) {
+            if (found)
+                return 0;
+            found = at;
+        }
+    return found;
+}
+
+static snapshot_table put_table(dump *to, const void *records, size_t each, uint32_t count, uint64_t tables)
+{
+    static const char zeros[8];
+    snapshot_table made = {0, count};
+
+    put(to, zeros, -to->written & 7);
+    made.offset = (uint32_t)(to->written - tables);
+    put(to, records, each * count);
+    return made;
+}
+
+static void fill_header(dump *to, snapshot_header *header, uintptr_t resume)
+{
+    const void *image = NULL;
+    size_t size, length;
+    uint64_t offset;
+    void *robust = NULL;
+
+    memcpy(header->magic, FRAZIL_SNAPSHOT_MAGIC, sizeof header->magic);
+    header->version = FRAZIL_SNAPSHOT_VERSION;
+    if (frazil_platform_image(&image, &size, &offset) && size >= PAGE)
+        memcpy(header->image, (const uint8_t *)image + IMAGE_DIGEST, sizeof header->image);
+    header->processor = frazil_key_processor();
+    header->thread = (uintptr_t)__builtin_thread_pointer();
+    frazil_kernel(SYS_get_robust_list, 0, &robust, &length);
+    header->robust = (uintptr_t)robust;
+    header->identity = find_identity();
+    header->restartable_size = frazil_restartable_size();
+    header->restartable = header->restartable_size ? __rseq_offset : 0;
+    header->low = FRAZIL_WINDOW_HIGH;
+    for (uint32_t i = 0; i < to->piece_count; i++) {
+        const snapshot_piece *one = &to->pieces[i];
+        if (one->address < FRAZIL_WINDOW_LOW)
             continue;
-        pristine_start = down(one->p_vaddr) < fixed ? fixed : down(one->p_vaddr);
-        pristine_size = up(one->p_vaddr + one->p_memsz) - pristine_start;
+        header->low = one->address < header->low ? one->address : header->low;
+        header->high = one->address + one->size > header->high ? one->address + one->size : header->high;
     }
-    pristine = mmap(NULL, pristine_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pristine == MAP_FAILED)
-        pristine = NULL;
-    else
-        memcpy(pristine, (const void *)pristine_start, pristine_size);
-    return 1; /* the program comes first */
+    header->resume = resume;
+    if (!header->identity || !header->robust)
+        to->problem = "the C library is not one that is known";
 }
 
-static char *directory;
-static char **modules;
-
-bool frazil_warm_begin(int *argc, char ***argv)
+static void put_all(dump *to, uintptr_t resume)
 {
-    static char *replaced[] = {(char *)FRAZIL_WARM_MAKER, NULL};
-    int notes, error;
+    static const char page[PAGE];
+    char executable[PATH_MAX];
+    snapshot_header header = {.crc = 0};
 
-    if (*argc < 2 || strcmp((*argv)[0], FRAZIL_WARM_MAKER) != 0 || frazil_platform_has_more_rights())
-        return false;
-    if (!frazil_region_make()) {
-        fprintf(stderr, "frazil: warm: the addresses of the region are taken\n");
-        _exit(1);
-    }
-    dl_iterate_phdr(keep_pristine, NULL);
-    notes = open_in((*argv)[1], "notes", &error);
-    frazil_record_to(notes < 0 ? -1 : (int)frazil_kernel(SYS_fcntl, notes, F_DUPFD_CLOEXEC, 900));
-    frazil_kernel(SYS_close, notes);
-    frazil_warm = FRAZIL_WARM_MAKING;
-    frazil_no_guest();
-    directory = strdup((*argv)[1]);
-    modules = calloc((size_t)*argc, sizeof *modules);
-    for (int i = 2; i < *argc; i++)
-        modules[i - 2] = strdup((*argv)[i]);
-    *argc = 1;
-    *argv = replaced;
-    return true;
+    frazil_platform_executable(executable, sizeof executable);
+    put(to, page, PAGE);
+    put_program(to);
+    for (const frazil_mapping *one = to->mappings; one->high; one++)
+        if (one->low >= FRAZIL_WINDOW_LOW && one->high <= FRAZIL_WINDOW_HIGH)
+            put_mapping(to, one, executable);
+    fill_header(to, &header, resume);
+    header.tables = to->written;
+    header.pieces = put_table(to, to->pieces, sizeof *to->pieces, to->piece_count, header.tables);
+    header.objects = put_table(to, to->objects, sizeof *to->objects, to->object_count, header.tables);
+    header.own = put_table(to, to->own, sizeof *to->own, to->own_count, header.tables);
+    header.mangled = put_table(to, to->mangled, sizeof *to->mangled, to->mangled_count, header.tables);
+    header.text = put_table(to, to->text, 1, to->text_size, header.tables);
+    header.size = to->written;
+    if (frazil_kernel(SYS_pwrite64, to->file, &header, sizeof header, 0) != sizeof header)
+        fail(to, EIO);
 }
 
-char **frazil_warm_modules(void)
-{
-    return modules;
-}
-
-int frazil_warm_dump(void)
+int frazil_dump_write(const char *directory, uintptr_t resume)
 {
     dump to = {.error = 0};
-    bool kept;
-    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
 
-    frazil_record_prepare();
-    kept = frazil_record_keep();
-    frazil_warm = FRAZIL_WARM_DUMPING;
-    to.layout = open_in(directory, "layout", &to.error);
-    to.memory = open_in(directory, "memory", &to.error);
-    if (to.error == 0) {
-        say(&to, "dump\t1\t%x\t0\t%lx\n", kept, (unsigned long)frazil_key_processor());
-        say(&to, "linker\t%lx\t0\t0\t\n", getauxval(AT_BASE));
-        say(&to, "vdso\t%lx\t0\t0\t\n", getauxval(AT_SYSINFO_EHDR));
-        say(&to, "self\t%lx\t0\t0\t\n", thread);
-        put(&to, "region", FRAZIL_REGION_ADDRESS, frazil_region_used(), "");
-        dl_iterate_phdr(put_object, &to);
-        if (pristine) {
-            say(&to, "pristine\t%lx\t%lx\t%lx\t\n", pristine_start, pristine_size, to.offset);
-            write_all(&to, to.memory, pristine, pristine_size);
-            to.offset += pristine_size;
-        }
-        put_descriptors(&to);
-        put_threads(&to);
-        copy_text(&to, "mappings", "/proc/self/maps");
-        say(&to, "end\t0\t0\t0\t\n");
-    }
+    to.layout = open_in(&to, directory, "layout");
+    to.file = open_in(&to, directory, "snapshot");
+    to.pieces = table(&to, sizeof *to.pieces);
+    to.objects = table(&to, sizeof *to.objects);
+    to.own = table(&to, sizeof *to.own);
+    to.mangled = table(&to, sizeof *to.mangled);
+    to.parts = table(&to, sizeof *to.parts);
+    to.text = table(&to, TEXT_AT_MOST / RECORDS_AT_MOST);
+    to.mappings = frazil_window_mappings();
+    if (!to.mappings)
+        fail(&to, ENOMEM);
+    if (to.error)
+        return to.error;
+    to.guard = *(const uint64_t *)((uintptr_t)__builtin_thread_pointer() + GUARD_OFFSET);
+    find_places(&to);
+    put_text(&to, "");
+    dl_iterate_phdr(add_program, &to);
+    dl_iterate_phdr(add_library, &to);
+    put_descriptors(&to);
+    put_threads(&to);
+    put_all(&to, resume);
+    if (to.problem)
+        say(&to, "problem\t%s\n", to.problem);
+    say(&to, "end\n");
     return to.error;
 }

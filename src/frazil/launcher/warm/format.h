@@ -1,4 +1,4 @@
-/* The snapshot's structures (docs/spec/snapshot.md); written by frazil/builder/warm/format.py. */
+/* The snapshot's structures (docs/spec/snapshot.md); frazil/builder/warm/format.py reads them. */
 #ifndef FRAZIL_WARM_FORMAT_H
 #define FRAZIL_WARM_FORMAT_H
 
@@ -8,86 +8,95 @@
 #define FRAZIL_SNAPSHOT_MAGIC                                                                                                  \
     "\x89"                                                                                                                     \
     "FRZWRM\n"
-#define FRAZIL_SNAPSHOT_VERSION 1u
+#define FRAZIL_SNAPSHOT_VERSION 2u
 
 typedef struct snapshot_table {
-    uint32_t offset; /* from the snapshot's start */
+    uint32_t offset; /* from the start of the tables */
     uint32_t count;
 } snapshot_table;
 
 typedef struct snapshot_header {
     uint8_t magic[8];
     uint32_t version;
-    uint32_t crc; /* of the header and tables, with this field zero */
+    uint32_t crc; /* of the header, with this field zero, and of the tables */
     uint64_t size; /* of the whole snapshot */
-    uint64_t tables_size; /* header and tables */
-    uint64_t thread_block; /* offset of the program's thread-local block */
-    uint64_t thread_block_size;
+    uint64_t tables; /* offset of the tables, which end the snapshot */
     uint8_t image[32]; /* digest of the image that it was made with */
-    uint8_t build[32]; /* build ID of the launcher, zero behind it */
     uint64_t processor; /* frazil_key_processor */
-    snapshot_table pieces;
-    snapshot_table relocations;
-    snapshot_table objects;
-    snapshot_table kept; /* ranges of the program that stay this process's own */
-    snapshot_table conditions;
-    snapshot_table libraries;
+    uint64_t thread; /* the main thread's pointer */
+    uint64_t robust; /* address of its list of robust mutexes */
+    uint32_t identity; /* where its kernel identity is, from the pointer */
+    uint32_t restartable_size; /* of its area of restartable sequences; 0 for none */
+    int64_t restartable; /* where that is, from the pointer */
+    uint64_t low; /* the addresses that pieces outside of the program lie between */
+    uint64_t high;
+    uint64_t resume; /* address of the function that goes on */
     uint64_t flags;
+    snapshot_table pieces;
+    snapshot_table objects;
+    snapshot_table own; /* words that stay this process's own */
+    snapshot_table mangled; /* pointers that the C library keeps mangled */
+    snapshot_table conditions;
+    snapshot_table text; /* bytes */
 } snapshot_header;
 
 #define SNAPSHOT_HONOURS_ENVIRONMENT 1u /* flags: PYTHON* variables count in this executable */
 
-enum { PIECE_PAGES = 1, PIECE_PROGRAM = 2, PIECE_FILE = 3, PIECE_ZERO = 4 };
+enum {
+    PIECE_PAGES = 1, /* of the snapshot, in the window */
+    PIECE_PROGRAM = 2, /* of the snapshot, the program's own data */
+    PIECE_EXECUTABLE = 3, /* of the executable: constant segments of libraries in the image */
+    PIECE_ZERO = 4,
+    PIECE_OBJECT = 5, /* of a library that every process of the program has */
+    PIECE_FILE = 6, /* of another file of the system */
+};
 
 typedef struct snapshot_piece {
     uint64_t address;
     uint64_t size;
-    uint64_t offset; /* in the snapshot, or for PIECE_FILE in the executable */
+    uint64_t offset; /* in the snapshot, the executable or the file */
     uint32_t kind;
     uint32_t protection; /* as mmap's */
-    uint32_t crc; /* of the pages; 0 for PIECE_FILE and PIECE_ZERO */
-    uint32_t populate; /* pages at its start that are written in every run */
+    uint32_t crc; /* of PIECE_PAGES and PIECE_PROGRAM */
+    uint32_t object; /* its number and one; 0 for none */
 } snapshot_piece;
 
-typedef struct snapshot_relocation {
-    uint64_t address; /* the upper 16 bits are the object's number */
-    uint64_t offset; /* from the object's base */
-} snapshot_relocation;
+enum {
+    OBJECT_LIBRARY = 1, /* the dynamic linker loads it at every start; its build ID is the same */
+    OBJECT_FILE = 2, /* something that the snapshot's process mapped; its size and time are the same */
+};
 
 typedef struct snapshot_object {
-    uint32_t name; /* offset of a string: the last component of its path */
-    uint32_t build; /* offset of its build ID */
-    uint32_t build_size;
+    uint64_t base;
+    uint64_t size; /* OBJECT_FILE */
+    uint64_t modified; /* OBJECT_FILE: nanoseconds */
     uint32_t kind;
+    uint32_t name; /* offset in the text: OBJECT_LIBRARY the last component of its path, OBJECT_FILE its path */
+    uint8_t build[32]; /* OBJECT_LIBRARY: zero behind it */
 } snapshot_object;
 
-enum { OBJECT_LIBRARY = 1, OBJECT_THREAD = 2, OBJECT_VDSO = 3 };
-
-typedef struct snapshot_range {
+/* A word of the program or of a library that every process has: each process has its own in the same place. */
+typedef struct snapshot_own {
     uint64_t address;
-    uint64_t size;
-} snapshot_range;
+    uint32_t object; /* a number, or SNAPSHOT_PROGRAM */
+    uint32_t reserved;
+} snapshot_own;
+
+#define SNAPSHOT_PROGRAM 0xFFFFFFFFu
+#define SNAPSHOT_NONE 0xFFFFFFFEu
+
+typedef struct snapshot_mangled {
+    uint64_t address;
+    uint64_t value; /* not mangled */
+} snapshot_mangled;
 
 /* What an import asked (warm/condition.h), and the answer. */
 typedef struct snapshot_condition {
     uint32_t kind;
-    uint32_t name; /* offset of a string: what it is about */
-    uint32_t value; /* offset of a string */
+    uint32_t name; /* offset in the text: what it is about */
+    uint32_t value; /* offset in the text */
     uint32_t argument;
     uint64_t number[2];
 } snapshot_condition;
-
-typedef struct snapshot_library {
-    uint64_t headers; /* address of its program headers */
-    uint32_t header_count;
-    uint32_t name; /* offset of a string: its path in memfs */
-    uint64_t thread_image; /* initial content of its thread-local block: address; 0 sizes: none */
-    uint32_t thread_image_size;
-    uint32_t thread_size;
-    uint32_t thread_alignment;
-    uint32_t thread_block; /* offset of the main thread's block in the snapshot, or 0 */
-    uint64_t low; /* first and last byte's end */
-    uint64_t high;
-} snapshot_library;
 
 #endif

@@ -1,17 +1,18 @@
 /* Finding a snapshot, and checking that it fits (warm/key.h). Reads only; a damaged snapshot is found out, not followed. */
 #define _GNU_SOURCE
+#include "libc/real.h"
+
 #include "warm/key.h"
 
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <langinfo.h>
 #include <link.h>
-#include <locale.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "image/crc32.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
+#include "warm/build_id.h"
 #include "warm/condition.h"
 
 #define PAGE 4096ul
@@ -35,7 +37,6 @@ static bool find_segment(frazil_snapshot *snapshot)
         if (header[i].p_type == PT_LOAD && header[i].p_vaddr == FRAZIL_SNAPSHOT_ADDRESS) {
             snapshot->data = (const uint8_t *)FRAZIL_SNAPSHOT_ADDRESS;
             snapshot->size = header[i].p_filesz;
-            snapshot->offset = header[i].p_offset;
             return true;
         }
     return false;
@@ -49,19 +50,18 @@ static bool can_be_read(uintptr_t address)
 
 static bool is_inside(const snapshot_header *header, snapshot_table table, size_t each)
 {
-    return table.offset >= sizeof *header && table.offset % 8 == 0 && table.offset <= header->tables_size
-        && table.count <= (header->tables_size - table.offset) / each;
+    uint64_t room = header->size - header->tables;
+
+    return table.offset % 8 == 0 && table.offset <= room && table.count <= (room - table.offset) / each;
 }
 
 static bool tables_hold(const snapshot_header *header)
 {
-    return is_inside(header, header->pieces, sizeof(snapshot_piece))
-        && is_inside(header, header->relocations, sizeof(snapshot_relocation))
-        && is_inside(header, header->objects, sizeof(snapshot_object)) && header->objects.count <= FRAZIL_OBJECTS_AT_MOST
-        && is_inside(header, header->kept, sizeof(snapshot_range))
-        && is_inside(header, header->conditions, sizeof(snapshot_condition))
-        && is_inside(header, header->libraries, sizeof(snapshot_library)) && header->thread_block <= header->tables_size
-        && header->thread_block_size <= header->tables_size - header->thread_block;
+    return is_inside(header, header->pieces, sizeof(snapshot_piece)) && is_inside(header, header->objects, sizeof(snapshot_object))
+        && header->objects.count <= FRAZIL_OBJECTS_AT_MOST && is_inside(header, header->own, sizeof(snapshot_own))
+        && is_inside(header, header->mangled, sizeof(snapshot_mangled))
+        && is_inside(header, header->conditions, sizeof(snapshot_condition)) && is_inside(header, header->text, 1)
+        && header->text.count > 0;
 }
 
 const char *frazil_snapshot_open(frazil_snapshot *snapshot)
@@ -75,14 +75,15 @@ const char *frazil_snapshot_open(frazil_snapshot *snapshot)
         return "the snapshot is truncated";
     memcpy(&copy, snapshot->data, sizeof copy);
     if (memcmp(copy.magic, FRAZIL_SNAPSHOT_MAGIC, sizeof copy.magic) != 0 || copy.version != FRAZIL_SNAPSHOT_VERSION
-        || copy.size != snapshot->size || copy.tables_size < sizeof copy || copy.tables_size > copy.size)
+        || copy.size != snapshot->size || copy.tables < PAGE || copy.tables > copy.size)
         return "the snapshot is damaged: its header does not hold";
     crc = copy.crc;
     copy.crc = 0;
-    if (frazil_crc32(frazil_crc32(0, &copy, sizeof copy), snapshot->data + sizeof copy, copy.tables_size - sizeof copy) != crc
-        || !tables_hold(&copy))
-        return "the snapshot is damaged: its tables do not hold";
     snapshot->header = (const snapshot_header *)snapshot->data;
+    snapshot->tables = snapshot->data + copy.tables;
+    if (frazil_crc32(frazil_crc32(0, &copy, sizeof copy), snapshot->tables, copy.size - copy.tables) != crc || !tables_hold(&copy)
+        || snapshot->tables[copy.text.offset + copy.text.count - 1] != '\0')
+        return "the snapshot is damaged: its tables do not hold";
     return NULL;
 }
 
@@ -136,8 +137,7 @@ unsigned frazil_key_processors(void)
 typedef struct look {
     const frazil_snapshot *snapshot;
     frazil_bases *bases;
-    const char *missing; /* the object whose build is another */
-    unsigned found;
+    const char *other; /* an object that is another, or not in the snapshot */
 } look;
 
 static const char *last_component(const char *path)
@@ -147,65 +147,61 @@ static const char *last_component(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool has_build(const struct dl_phdr_info *info, const uint8_t *build, size_t size)
-{
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        const char *at = (const char *)(info->dlpi_addr + one->p_vaddr), *end = at + one->p_memsz;
-        while (one->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) < end) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
-            const char *name = at + sizeof *note, *content = name + ((note->n_namesz + 3) & ~3u);
-            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0)
-                return note->n_descsz == size && memcmp(content, build, size) == 0;
-            at = content + ((note->n_descsz + 3) & ~3u);
-        }
-    }
-    return false;
-}
-
 static int look_at(struct dl_phdr_info *info, size_t size, void *context)
 {
     look *in = context;
-    const snapshot_header *header = in->snapshot->header;
-    const snapshot_object *objects = frazil_snapshot_table(in->snapshot, header->objects);
+    const snapshot_object *objects = frazil_snapshot_table(in->snapshot, in->snapshot->header->objects);
     const char *name = last_component(info->dlpi_name);
+    uint8_t build[FRAZIL_BUILD_ID_SIZE];
 
     (void)size;
-    if (!*info->dlpi_name) { /* the program */
-        in->bases->thread_block = info->dlpi_tls_data;
-        for (int i = 0; i < info->dlpi_phnum; i++)
-            if (info->dlpi_phdr[i].p_type == PT_TLS)
-                in->bases->thread_block_size = info->dlpi_phdr[i].p_memsz;
-    }
-    for (uint32_t i = 0; i < header->objects.count; i++) {
-        if (objects[i].kind != OBJECT_LIBRARY || strcmp(frazil_snapshot_text(in->snapshot, objects[i].name), name) != 0)
-            continue;
-        if (!has_build(info, in->snapshot->data + objects[i].build, objects[i].build_size)) {
-            in->missing = frazil_snapshot_text(in->snapshot, objects[i].name);
-            return 1;
+    if (!*info->dlpi_name || info->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) /* the program, and the kernel's */
+        return 0;
+    in->other = info->dlpi_name;
+    if (!frazil_build_id(info, build))
+        return 1;
+    for (uint32_t i = 0; i < in->snapshot->header->objects.count; i++)
+        if (objects[i].kind == OBJECT_LIBRARY && strcmp(frazil_snapshot_text(in->snapshot, objects[i].name), name) == 0
+            && memcmp(objects[i].build, build, sizeof build) == 0) {
+            in->bases->object[i] = info->dlpi_addr;
+            in->other = NULL;
+            return 0;
         }
-        in->bases->object[i] = info->dlpi_addr;
-        in->found++;
-    }
-    return 0;
+    return 1;
 }
 
-/* Where this process has the objects that the snapshot points into; NULL, or the name of one that is another or not there. */
+static bool file_is_same(const frazil_snapshot *snapshot, const snapshot_object *object)
+{
+    const char *path = frazil_snapshot_text(snapshot, object->name);
+    struct stat status;
+
+    return frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 && (uint64_t)status.st_size == object->size
+        && (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec == object->modified;
+}
+
+/* Where this process has the objects of the snapshot; NULL, or the name of one that is another or not there. */
 static const char *find_objects(const frazil_snapshot *snapshot, frazil_bases *bases)
 {
     const snapshot_object *objects = frazil_snapshot_table(snapshot, snapshot->header->objects);
-    look in = {snapshot, bases, NULL, 0};
+    look in = {snapshot, bases, NULL};
 
     dl_iterate_phdr(look_at, &in);
-    for (uint32_t i = 0; i < snapshot->header->objects.count && !in.missing; i++) {
-        if (objects[i].kind == OBJECT_THREAD)
-            bases->object[i] = (uintptr_t)__builtin_thread_pointer();
-        else if (objects[i].kind == OBJECT_VDSO)
-            bases->object[i] = getauxval(AT_SYSINFO_EHDR);
-        if (!bases->object[i])
-            in.missing = frazil_snapshot_text(snapshot, objects[i].name);
-    }
-    return in.missing;
+    for (uint32_t i = 0; i < snapshot->header->objects.count && !in.other; i++)
+        if (objects[i].kind == OBJECT_LIBRARY ? !bases->object[i] : !file_is_same(snapshot, &objects[i]))
+            in.other = frazil_snapshot_text(snapshot, objects[i].name);
+    return in.other;
+}
+
+/* Variables that the dynamic linker and malloc looked at before anything of the program ran. */
+static const char *find_variable_of_libc(void)
+{
+    static const char *const starts[] = {"LD_", "GLIBC_TUNABLES=", "MALLOC_"};
+
+    for (char **at = environ; at && *at; at++)
+        for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+            if (strncmp(*at, starts[i], strlen(starts[i])) == 0)
+                return *at;
+    return NULL;
 }
 
 static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_condition *one)
@@ -224,22 +220,20 @@ static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_cond
         && answer.number[1] == one->number[1] && strcmp(answer.text, expected) == 0;
 }
 
-/* Encodings are UTF-8 in the snapshot. In the C locale they are by Python's UTF-8 mode, whatever libc says; there libc is made
- * to say so too. */
-const char *frazil_key_locale(frazil_locale *locale)
+/* Encodings are UTF-8 in the snapshot; in the C locale they are by Python's UTF-8 mode. Whether there is a locale of that name
+ * only libc can say, and does later. */
+static bool locale_is_utf8(void)
 {
-    static const char *const none[] = {"C.UTF-8", "C.utf8", "UTF-8"};
-    const char *name = setlocale(LC_CTYPE, "");
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *name = NULL, *encoding;
 
-    *locale = FRAZIL_LOCALE_UTF8;
-    if (!name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0) {
-        *locale = FRAZIL_LOCALE_C;
-        return setlocale(LC_CTYPE, "C.UTF-8") ? NULL : "the locale is C, and there is no C.UTF-8";
-    }
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (strcmp(name, none[i]) == 0)
-            *locale = FRAZIL_LOCALE_NONE_UTF8;
-    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? NULL : "the locale's encoding is not UTF-8";
+    for (size_t i = 0; i < 3 && !(name && *name); i++)
+        name = FRAZIL_REAL_OF(getenv)(variables[i]);
+    if (!name || !*name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
+        return true;
+    encoding = strchr(name, '.') ? strchr(name, '.') + 1 : name;
+    return (strncasecmp(encoding, "UTF-8", 5) == 0 && (encoding[5] == '\0' || encoding[5] == '@'))
+        || (strncasecmp(encoding, "UTF8", 4) == 0 && (encoding[4] == '\0' || encoding[4] == '@'));
 }
 
 static const char *check_streams(void)
@@ -266,10 +260,13 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *base
         return "it was made with another image";
     *detail = find_objects(snapshot, bases);
     if (*detail)
-        return "it was made with another build of";
+        return "it was made with another";
+    *detail = find_variable_of_libc();
+    if (*detail)
+        return "the C library was told something:";
     *detail = "";
-    if (bases->thread_block_size != header->thread_block_size || (header->thread_block_size && !bases->thread_block))
-        return "it was made with another launcher";
+    if (!locale_is_utf8())
+        return "the locale's encoding is not UTF-8";
     if (frazil_key_processor() != header->processor)
         return "it was made on another processor";
     for (uint32_t i = 0; i < header->conditions.count; i++)

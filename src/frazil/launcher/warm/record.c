@@ -23,12 +23,10 @@
 #include "warm/warm.h"
 
 #define HANDLERS_AT_MOST 512
-#define KEYS_AT_MOST 128
 #define VARIABLES_AT_MOST 64
 #define VARIABLE_SIZE 512
 
 /* No thread and no process has these. */
-#define THREAD 0x5EED5EED5000ul
 #define PROCESS 0x5EED5EED
 #define EPOCH 1577836800
 
@@ -39,25 +37,11 @@ typedef struct handlers {
     void *library;
 } handlers;
 
-typedef struct exit_handler {
-    void (*function)(void *);
-    void *argument;
-    void *library;
-} exit_handler;
-
-typedef struct thread_key {
-    pthread_key_t key;
-    void (*destroy)(void *);
-    void *value;
-    bool live;
-} thread_key;
-
 static handlers fork_handlers[HANDLERS_AT_MOST];
-static exit_handler exit_handlers[HANDLERS_AT_MOST];
-static thread_key keys[KEYS_AT_MOST];
 static char variables[VARIABLES_AT_MOST][VARIABLE_SIZE]; /* NAME=VALUE, or NAME to unset it */
 static struct sigaction signals[NSIG];
-static unsigned fork_count, exit_count, key_count, variable_count;
+static unsigned fork_count, variable_count;
+static char **first_environment; /* on the stack, where the kernel put it */
 static bool overflow;
 static int notes = -1;
 static uint64_t ticks, random_state = 0x9E3779B97F4A7C15u;
@@ -66,9 +50,10 @@ void (*frazil_warm_where)(char *text, unsigned long size);
 
 /* -- notes ------------------------------------------------------------------------------------------------------------ */
 
-void frazil_record_to(int file)
+void frazil_record_begin(int file)
 {
     notes = file;
+    first_environment = environ;
 }
 
 int frazil_record_file(void)
@@ -140,9 +125,7 @@ FRAZIL_EXPORT int setenv(const char *name, const char *value, int replace)
 
     if (frazil_is_making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
         keep_variable(text, (size_t)snprintf(text, sizeof text, "%s=%s", name, value));
-    frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(setenv)(name, value, replace);
-    frazil_warm_in_libc--;
     return result;
 }
 
@@ -152,9 +135,7 @@ FRAZIL_EXPORT int putenv(char *text)
 
     if (frazil_is_making())
         keep_variable(text, strlen(text));
-    frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(putenv)(text);
-    frazil_warm_in_libc--;
     return result;
 }
 
@@ -164,9 +145,7 @@ FRAZIL_EXPORT int unsetenv(const char *name)
 
     if (frazil_is_making())
         keep_variable(name, strlen(name));
-    frazil_warm_in_libc++; /* the array of variables is libc's */
     result = FRAZIL_REAL_OF(unsetenv)(name);
-    frazil_warm_in_libc--;
     return result;
 }
 
@@ -174,47 +153,15 @@ FRAZIL_EXPORT int unsetenv(const char *name)
 
 FRAZIL_EXPORT char *setlocale(int category, const char *name)
 {
-    wchar_t wide[2];
-    char *set;
-
-    frazil_warm_in_libc++;
-    set = FRAZIL_REAL_OF(setlocale)(category, name);
-    if (frazil_is_making() && name)
-        mbstowcs(wide, "a", 1); /* libc looks for the locale's conversions now, not at some later time */
-    frazil_warm_in_libc--;
+    char *set = FRAZIL_REAL_OF(setlocale)(category, name);
     if (frazil_is_making() && name && category != LC_CTYPE)
         frazil_record_note("locale", set ? set : "", NULL);
     return set;
 }
 
-/* -- users and groups ------------------------------------------------------------------------------------------------- */
-
-/* What libc finds out for these it keeps, with function pointers that each process mangles in its own way. */
-#define KEEPING(type, name, parameters, arguments)                                                                             \
-    FRAZIL_EXPORT type name parameters                                                                                         \
-    {                                                                                                                          \
-        type found;                                                                                                            \
-        frazil_warm_in_libc++;                                                                                                 \
-        found = FRAZIL_REAL_OF(name) arguments;                                                                                \
-        frazil_warm_in_libc--;                                                                                                 \
-        return found;                                                                                                          \
-    }
-
-KEEPING(int, getpwuid_r, (uid_t id, struct passwd *entry, char *buffer, size_t size, struct passwd **result),
-    (id, entry, buffer, size, result))
-KEEPING(int, getpwnam_r, (const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **result),
-    (name, entry, buffer, size, result))
-KEEPING(int, getgrgid_r, (gid_t id, struct group *entry, char *buffer, size_t size, struct group **result),
-    (id, entry, buffer, size, result))
-KEEPING(int, getgrnam_r, (const char *name, struct group *entry, char *buffer, size_t size, struct group **result),
-    (name, entry, buffer, size, result))
-KEEPING(struct passwd *, getpwuid, (uid_t id), (id))
-KEEPING(struct passwd *, getpwnam, (const char *name), (name))
-
-/* -- handlers and keys ------------------------------------------------------------------------------------------------ */
+/* -- handlers of fork ------------------------------------------------------------------------------------------------ */
 
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
-extern int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
 FRAZIL_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
 {
@@ -223,36 +170,6 @@ FRAZIL_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void),
     else if (frazil_is_making())
         overflow = true;
     return FRAZIL_REAL_OF(__register_atfork)(prepare, parent, child, library);
-}
-
-FRAZIL_EXPORT int __cxa_atexit(void (*function)(void *), void *argument, void *library)
-{
-    if (frazil_is_making() && exit_count < HANDLERS_AT_MOST)
-        exit_handlers[exit_count++] = (exit_handler){function, argument, library};
-    else if (frazil_is_making())
-        overflow = true;
-    return FRAZIL_REAL_OF(__cxa_atexit)(function, argument, library);
-}
-
-FRAZIL_EXPORT int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
-{
-    int error = FRAZIL_REAL_OF(pthread_key_create)(key, destroy);
-
-    if (error == 0 && frazil_is_making()) {
-        if (key_count < KEYS_AT_MOST)
-            keys[key_count++] = (thread_key){*key, destroy, NULL, true};
-        else
-            overflow = true;
-    }
-    return error;
-}
-
-FRAZIL_EXPORT int pthread_key_delete(pthread_key_t key)
-{
-    for (unsigned i = 0; frazil_is_making() && i < key_count; i++)
-        if (keys[i].key == key)
-            keys[i].live = false;
-    return FRAZIL_REAL_OF(pthread_key_delete)(key);
 }
 
 void frazil_record_prepare(void)
@@ -271,8 +188,11 @@ void frazil_record_after(void)
 
 bool frazil_record_keep(void)
 {
-    for (unsigned i = 0; i < key_count; i++)
-        keys[i].value = keys[i].live ? pthread_getspecific(keys[i].key) : NULL;
+    if (environ != first_environment) { /* libc's copy; what it holds points to the stack */
+        for (char **at = environ; *at; at++)
+            *at = NULL;
+        environ = first_environment;
+    }
     for (int number = 1; number < NSIG; number++) {
         struct sigaction now = {.sa_handler = SIG_DFL};
         memset(&signals[number], 0, sizeof *signals);
@@ -282,27 +202,11 @@ bool frazil_record_keep(void)
         signals[number].sa_flags = now.sa_flags;
         memcpy(&signals[number].sa_mask, &now.sa_mask, 8); /* libc leaves the rest as it was */
     }
-    for (unsigned i = 0; i < key_count; i++)
-        overflow |= keys[i].key != keys[0].key + i;
     return !overflow;
 }
 
-bool frazil_record_replay(void)
+void frazil_record_replay(void)
 {
-    pthread_key_t key;
-
-    for (unsigned i = 0; i < key_count; i++) {
-        if (FRAZIL_REAL_OF(pthread_key_create)(&key, keys[i].live ? keys[i].destroy : NULL) != 0 || key != keys[i].key)
-            return false;
-        if (keys[i].value)
-            pthread_setspecific(key, keys[i].value);
-    }
-    for (unsigned i = 0; i < fork_count; i++) {
-        handlers *one = &fork_handlers[i];
-        FRAZIL_REAL_OF(__register_atfork)(one->prepare, one->parent, one->child, one->library);
-    }
-    for (unsigned i = 0; i < exit_count; i++)
-        FRAZIL_REAL_OF(__cxa_atexit)(exit_handlers[i].function, exit_handlers[i].argument, exit_handlers[i].library);
     for (unsigned i = 0; i < variable_count; i++) {
         char *equals = strchr(variables[i], '=');
         if (equals)
@@ -315,37 +219,9 @@ bool frazil_record_replay(void)
         if (signals[number].sa_handler != SIG_DFL && sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaction(number, &signals[number], NULL); /* who started the program has the last word on what is ignored */
     }
-    return true;
 }
 
 /* -- who, when, at random --------------------------------------------------------------------------------------------- */
-
-FRAZIL_EXPORT pthread_t pthread_self(void)
-{
-    if (frazil_is_making())
-        return THREAD;
-    return FRAZIL_REAL_OF(pthread_self)();
-}
-
-FRAZIL_EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
-{
-    if (frazil_is_making() && thread == THREAD)
-        thread = FRAZIL_REAL_OF(pthread_self)();
-    return FRAZIL_REAL_OF(pthread_getattr_np)(thread, attributes);
-}
-
-/* Threads have ended when the dump is made; what kept the identity of one keeps a number that no longer means anything. */
-FRAZIL_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
-{
-    char name[32];
-    int error = FRAZIL_REAL_OF(pthread_create)(thread, attributes, run, argument);
-
-    if (error == 0 && frazil_is_making()) {
-        snprintf(name, sizeof name, "%lx", (unsigned long)*thread);
-        frazil_record_note("thread", name, NULL);
-    }
-    return error;
-}
 
 FRAZIL_EXPORT pid_t getpid(void)
 {

@@ -1,8 +1,7 @@
 /* What a process told the C library while a snapshot was made of it, and what it asked the system for.
  *
- * Theory of operation. A restored process has a C library of its own, which knows nothing of thread keys, handlers and
- * variables that the snapshot's process registered or set: those calls are recorded, in memory that the snapshot holds, and
- * made again. What was asked (environment, files, time, random numbers) goes as notes to a file beside the dump; the builder
+ * Theory of operation. A restored process has an environment of its own: variables that were set are recorded, in memory that the
+ * snapshot holds, and set again. So are handlers of fork, which it runs as a child does. What was asked (environment, files, time, random numbers) goes as notes to a file beside the dump; the builder
  * makes of them the snapshot's key, or leaves the module out that asked. Time, random numbers and identities are made up while
  * recording, the same ones in every dump: two dumps then differ only by the addresses of what the system placed. */
 #ifndef FRAZIL_WARM_RECORD_H
@@ -19,8 +18,8 @@ static inline bool frazil_is_making(void)
     return __builtin_expect(frazil_warm == FRAZIL_WARM_MAKING, 0);
 }
 
-/* Notes go to `file`; where the program is (module and line) is what `frazil_warm_where` says. */
-void frazil_record_to(int file);
+/* A snapshot is to be made. Notes go to `file`; where the program is (module and line) is what `frazil_warm_where` says. */
+void frazil_record_begin(int file);
 int frazil_record_file(void);
 extern void (*frazil_warm_where)(char *text, unsigned long size);
 #define FRAZIL_OTHER_THREAD "a thread of a library" /* where there is no Python code */
@@ -31,10 +30,10 @@ void frazil_record_note(const char *kind, const char *name, const char *value);
 /* Run the handlers that fork runs in the parent before it forks; libraries end their threads in them. */
 void frazil_record_prepare(void);
 
-/* In the restored process: make thread keys, register handlers, set variables. False when the C library gives other keys. */
-bool frazil_record_replay(void);
+/* In the restored process: set variables and signal handlers. */
+void frazil_record_replay(void);
 
-/* Before the dump: keep the values of thread keys, and the signal handlers. Returns false when there was not room for all. */
+/* Before the dump: keep the signal handlers. Returns false when there was not room for all that was recorded. */
 bool frazil_record_keep(void);
 
 /* Run the handlers that fork runs in the child. */

@@ -1,17 +1,24 @@
 /* Maps a snapshot back: from here on the process is the one that the snapshot was made of, as a child is after fork.
  *
- * Theory of operation. Until the pages of the program itself are replaced, nothing has happened that cannot be undone: whatever
- * does not fit or hold leads to a cold start in this process. Replacing them is a few system calls. What comes after that can
- * fail only if the snapshot is wrong although its checksums hold; then, or at a fault, the program executes itself once more,
- * with a mark in the environment that makes it start cold. */
+ * Theory of operation. The process that begins has a C library and a dynamic linker somewhere; those of the snapshot stand in the
+ * window. First everything is put in its place that is nowhere in use: pages of the snapshot are moved there from where the kernel
+ * mapped them with the program, so no file is opened for them. What does not fit or hold until then leads to a cold start in this
+ * process. Then, calling nothing but the kernel: what this process must keep is read; code and constants of the C library and the
+ * dynamic linker are moved into the window; the program's data is replaced; the thread pointer is set; and what was read is
+ * written. What comes after that can fail only if the snapshot is wrong although its checksums hold; then, or at a fault, the
+ * program executes itself once more, with a mark in the environment that makes it start cold. */
 #define _GNU_SOURCE
+#include "warm/restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,61 +27,61 @@
 #include "memfs/kernel.h"
 #include "platform/platform.h"
 #include "warm/key.h"
-#include "warm/loaded.h"
 #include "warm/record.h"
-#include "warm/region.h"
-#include "warm/restore.h"
+#include "warm/restartable.h"
 #include "warm/warm.h"
+#include "warm/window.h"
 
 #define PAGE 4096ul
-#define KEPT_AT_MOST 32768
-#define DIGITS (1ul << 62) /* a relocation of the two digits of a Python integer */
-#define THREAD_LOCAL (1ul << 63) /* a relocation of the program's thread-local block: the address is an offset into it */
+#define OWN_AT_MOST 512
+#define STACK_GUARD 0x28 /* from the thread pointer: glibc's ABI for x86-64 */
+#define POINTER_GUARD 0x30
+#define SET_THREAD 0x1002 /* ARCH_SET_FS */
 
 frazil_warm_state frazil_warm;
 int (*frazil_warm_resume)(const frazil_core *core);
-
-/* What stays this process's own; the builder knows it by its name. */
-typedef struct fresh {
-    char **argv;
-    char **environment;
-    bool debug;
-    bool guarded;
-    frazil_locale locale;
-    struct sigaction before[2];
-} fresh;
-__attribute__((visibility("default"))) fresh frazil_warm_fresh;
 
 static const int guarded_signals[2] = {SIGSEGV, SIGBUS};
 
 static void tell(const char *decision, const char *reason, const char *detail)
 {
-    if (frazil_warm_fresh.debug)
-        fprintf(stderr, "frazil: warm: %s%s%s%s%s\n", decision, *reason ? ": " : "", reason, *detail ? " " : "", detail);
+    fprintf(stderr, "frazil: warm: %s%s%s%s%s\n", decision, *reason ? ": " : "", reason, *detail ? " " : "", detail);
 }
 
 /* -- falling back ----------------------------------------------------------------------------------------------------- */
 
+static size_t length_of(const char *text)
+{
+    size_t length = 0;
+
+    while (text[length])
+        length++;
+    return length;
+}
+
 /* Execute this program once more, cold. Calls nothing that a fault could have left half done. */
-static void start_cold(const char *why)
+__attribute__((noreturn)) static void start_cold(const char *why)
 {
     static const char said[] = "frazil: warm: starting again, cold: ";
+    const frazil_fresh *own = FRAZIL_FRESH;
     char *environment[4096];
     size_t count = 0;
 
-    if (frazil_warm_fresh.debug) {
+    if (own->debug) {
         frazil_kernel(SYS_write, 2, said, sizeof said - 1);
-        frazil_kernel(SYS_write, 2, why, strlen(why));
+        frazil_kernel(SYS_write, 2, why, length_of(why));
         frazil_kernel(SYS_write, 2, "\n", 1);
     }
-    while (frazil_warm_fresh.environment[count] && count < sizeof environment / sizeof *environment - 2) {
-        environment[count] = frazil_warm_fresh.environment[count];
+    while (own->environment[count] && count < sizeof environment / sizeof *environment - 2) {
+        environment[count] = own->environment[count];
         count++;
     }
     environment[count++] = (char *)FRAZIL_WARM_COLD "=1";
     environment[count] = NULL;
-    frazil_kernel(SYS_execve, "/proc/self/exe", frazil_warm_fresh.argv, environment);
+    frazil_kernel(SYS_execve, "/proc/self/exe", own->argv, environment);
+    frazil_kernel(SYS_execve, own->file, own->argv, environment);
     frazil_kernel(SYS_exit_group, 1);
+    __builtin_unreachable();
 }
 
 static void on_fault(int number)
@@ -85,26 +92,30 @@ static void on_fault(int number)
     start_cold("a fault");
 }
 
+/* As the kernel takes it; the handler never returns, and needs no way back. */
 static void guard(void)
 {
-    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        unsigned long restorer;
+        unsigned long mask;
+    } action = {on_fault, SA_NODEFER | 0x04000000 /* SA_RESTORER, which x86-64 demands */, (unsigned long)on_fault, 0};
 
     for (size_t i = 0; i < 2; i++)
-        sigaction(guarded_signals[i], &action, &frazil_warm_fresh.before[i]);
-    frazil_warm_fresh.guarded = true;
+        frazil_kernel(SYS_rt_sigaction, guarded_signals[i], &action, &FRAZIL_FRESH->before[i], 8);
+    FRAZIL_FRESH->guarded = true;
 }
 
 void frazil_warm_settled(void)
 {
-    for (size_t i = 0; i < 2 && frazil_warm_fresh.guarded; i++)
-        sigaction(guarded_signals[i], &frazil_warm_fresh.before[i], NULL);
-    frazil_warm_fresh.guarded = false;
-    tell("warm", "", "");
-}
+    frazil_fresh *own = FRAZIL_FRESH;
 
-frazil_locale frazil_warm_locale(void)
-{
-    return frazil_warm_fresh.locale;
+    for (size_t i = 0; i < 2 && own->guarded; i++)
+        frazil_kernel(SYS_rt_sigaction, guarded_signals[i], &own->before[i], 0, 8);
+    own->guarded = false;
+    if (own->debug)
+        tell("warm", "", "");
 }
 
 void frazil_warm_give_up(const char *why)
@@ -112,124 +123,255 @@ void frazil_warm_give_up(const char *why)
     start_cold(why);
 }
 
-/* -- mapping ---------------------------------------------------------------------------------------------------------- */
+/* -- putting in place what is nowhere in use ---------------------------------------------------------------------------- */
 
-static bool map_piece(const frazil_snapshot *snapshot, const snapshot_piece *piece, int executable)
+static const snapshot_piece *pieces_of(const frazil_snapshot *snapshot)
 {
-    uint64_t offset = piece->kind == PIECE_FILE ? piece->offset : snapshot->offset + piece->offset;
-    long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (piece->kind == PIECE_ZERO ? MAP_ANONYMOUS | MAP_NORESERVE : 0);
-    long file = piece->kind == PIECE_ZERO ? -1 : executable;
-    long at = frazil_kernel(
-        SYS_mmap, piece->address, piece->size, piece->protection, flags, file, piece->kind == PIECE_ZERO ? 0 : offset);
-
-    return at == (long)piece->address;
+    return frazil_snapshot_table(snapshot, snapshot->header->pieces);
 }
 
-static bool piece_is_sound(const frazil_snapshot *snapshot, const snapshot_piece *piece)
+static bool is_in_window(const frazil_snapshot *snapshot, const snapshot_piece *piece)
 {
-    if (((piece->address | piece->size) & (PAGE - 1)) != 0 || piece->size == 0)
-        return false;
-    if (piece->kind == PIECE_ZERO)
-        return true;
-    if ((piece->offset & (PAGE - 1)) != 0)
-        return false;
-    return piece->kind == PIECE_FILE || (piece->offset <= snapshot->size && piece->size <= snapshot->size - piece->offset);
+    const snapshot_header *header = snapshot->header;
+
+    return piece->address >= header->low && piece->address <= header->high && piece->size <= header->high - piece->address;
 }
 
-/* Map what has an address of its own, and check it there: so its pages are read once. */
-static bool map_all(const frazil_snapshot *snapshot, int executable, uint32_t *mapped, const char **why)
+/* The program's writable segments: the only place outside of the window that pieces may have. */
+static bool is_in_program(const snapshot_piece *piece)
 {
-    const snapshot_piece *pieces = frazil_snapshot_table(snapshot, snapshot->header->pieces);
+    const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
 
-    for (*mapped = 0; *mapped < snapshot->header->pieces.count; ++*mapped) {
-        const snapshot_piece *piece = &pieces[*mapped];
-        const void *data = snapshot->data + piece->offset;
-        *why = "the snapshot is damaged: a piece lies outside";
-        if (!piece_is_sound(snapshot, piece))
+    for (unsigned long i = 0; i < getauxval(AT_PHNUM); i++) {
+        uint64_t low = headers[i].p_vaddr & ~(PAGE - 1), high = (headers[i].p_vaddr + headers[i].p_memsz + PAGE - 1) & ~(PAGE - 1);
+        if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && piece->address >= low && piece->address <= high
+            && piece->size <= high - piece->address)
+            return true;
+    }
+    return false;
+}
+
+static bool is_sound(const frazil_snapshot *snapshot, const snapshot_piece *piece)
+{
+    bool held = piece->kind == PIECE_PAGES || piece->kind == PIECE_PROGRAM;
+
+    if (((piece->address | piece->size | piece->offset) & (PAGE - 1)) != 0 || piece->size == 0)
+        return false;
+    if (held && (piece->offset > snapshot->header->tables || piece->size > snapshot->header->tables - piece->offset))
+        return false;
+    if ((piece->kind == PIECE_OBJECT || piece->kind == PIECE_FILE) && piece->object == 0)
+        return false;
+    if (piece->object > snapshot->header->objects.count)
+        return false;
+    if (piece->kind == PIECE_PROGRAM || (piece->kind == PIECE_ZERO && piece->address < FRAZIL_WINDOW_LOW))
+        return is_in_program(piece);
+    return is_in_window(snapshot, piece);
+}
+
+static bool all_are_sound(const frazil_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->header->pieces.count; i++)
+        if (!is_sound(snapshot, &pieces_of(snapshot)[i]))
             return false;
-        if (piece->kind != PIECE_PROGRAM) {
-            *why = "an address of the snapshot is taken";
-            if (!map_piece(snapshot, piece, executable))
-                return false;
-            data = (const void *)piece->address;
-        }
-        if (piece->kind != PIECE_PAGES && piece->kind != PIECE_PROGRAM)
-            continue;
-        frazil_kernel(SYS_madvise, data, piece->size, 22 /* MADV_POPULATE_READ */);
-        *why = "the snapshot is damaged: its pages do not hold";
-        if (frazil_crc32(0, data, piece->size) != piece->crc) {
-            ++*mapped;
+    return snapshot->header->low >= FRAZIL_WINDOW_LOW && snapshot->header->low < snapshot->header->high
+        && snapshot->header->high <= FRAZIL_WINDOW_HIGH && snapshot->header->own.count <= OWN_AT_MOST;
+}
+
+/* Pages are read where the kernel mapped them with the program; the entries of the page table move with them. */
+static bool pages_hold(const frazil_snapshot *snapshot)
+{
+    const snapshot_piece *pieces = pieces_of(snapshot);
+
+    frazil_kernel(SYS_madvise, snapshot->data, snapshot->header->tables & ~(PAGE - 1), 22 /* MADV_POPULATE_READ */);
+    for (uint32_t i = 0; i < snapshot->header->pieces.count; i++) {
+        const snapshot_piece *piece = &pieces[i];
+        if ((piece->kind == PIECE_PAGES || piece->kind == PIECE_PROGRAM)
+            && frazil_crc32(0, snapshot->data + piece->offset, piece->size) != piece->crc)
             return false;
-        }
     }
     return true;
 }
 
-static void unmap(const frazil_snapshot *snapshot, uint32_t mapped)
+static inline bool map(uint64_t address, uint64_t size, uint32_t protection, long flags, long file, uint64_t offset)
 {
-    const snapshot_piece *pieces = frazil_snapshot_table(snapshot, snapshot->header->pieces);
-
-    for (uint32_t i = 0; i < mapped; i++)
-        if (pieces[i].kind != PIECE_PROGRAM)
-            frazil_kernel(SYS_munmap, pieces[i].address, pieces[i].size);
+    return frazil_kernel(SYS_mmap, address, size, protection, MAP_PRIVATE | MAP_FIXED | flags, file, offset) == (long)address;
 }
 
-/* Pages that every run writes, copied in one system call instead of a fault for each. */
-static void populate(const frazil_snapshot *snapshot)
+/* Move pages of the snapshot, or of an object, to where they belong. */
+static inline bool move(uint64_t from, uint64_t size, uint64_t to)
 {
-    const snapshot_piece *pieces = frazil_snapshot_table(snapshot, snapshot->header->pieces);
+    return frazil_kernel(SYS_mremap, from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == (long)to;
+}
 
+static inline bool move_pages(const uint8_t *data, const snapshot_piece *piece)
+{
+    return move((uintptr_t)data + piece->offset, piece->size, piece->address)
+        && (piece->protection == PROT_READ
+            || frazil_kernel(SYS_mprotect, piece->address, piece->size, piece->protection) == 0);
+}
+
+/* Without /proc the executable cannot be opened: its bytes are in the image, which is mapped. */
+static bool copy_executable(const snapshot_piece *piece)
+{
+    const void *image;
+    size_t size;
+    uint64_t offset;
+
+    if (!frazil_platform_image(&image, &size, &offset) || piece->offset < offset || piece->offset - offset > size
+        || piece->size > size - (piece->offset - offset)
+        || !map(piece->address, piece->size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1, 0))
+        return false;
+    memcpy((void *)piece->address, (const uint8_t *)image + (piece->offset - offset), piece->size);
+    return frazil_kernel(SYS_mprotect, piece->address, piece->size, piece->protection) == 0;
+}
+
+static bool put_file(const frazil_snapshot *snapshot, const snapshot_piece *piece)
+{
+    const snapshot_object *objects = frazil_snapshot_table(snapshot, snapshot->header->objects);
+    const char *path = frazil_snapshot_text(snapshot, objects[piece->object - 1].name);
+    long file = frazil_kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    bool mapped = file >= 0 && map(piece->address, piece->size, piece->protection, 0, file, piece->offset);
+
+    if (file >= 0)
+        frazil_kernel(SYS_close, file);
+    return mapped;
+}
+
+static bool put(const frazil_snapshot *snapshot, const snapshot_piece *piece, int executable)
+{
+    switch (piece->kind) {
+    case PIECE_PAGES:
+        return move_pages(snapshot->data, piece);
+    case PIECE_ZERO:
+        return piece->address < FRAZIL_WINDOW_LOW
+            || map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    case PIECE_EXECUTABLE:
+        return executable >= 0 ? map(piece->address, piece->size, piece->protection, 0, executable, piece->offset)
+                               : copy_executable(piece);
+    case PIECE_FILE:
+        return put_file(snapshot, piece);
+    default:
+        return true; /* later */
+    }
+}
+
+static bool has_kind(const frazil_snapshot *snapshot, uint32_t kind)
+{
     for (uint32_t i = 0; i < snapshot->header->pieces.count; i++)
-        if (pieces[i].populate && pieces[i].populate <= pieces[i].size / PAGE)
-            frazil_kernel(SYS_madvise, pieces[i].address, pieces[i].populate * PAGE, 23 /* MADV_POPULATE_WRITE */);
+        if (pieces_of(snapshot)[i].kind == kind)
+            return true;
+    return false;
 }
 
-/* Replace the program's own data, but for the ranges that belong to this process: what the dynamic linker and libc keep there,
- * and `frazil_warm_fresh`. */
-static bool replace_program(const frazil_snapshot *snapshot, int executable)
+static bool put_all(const frazil_snapshot *snapshot)
 {
-    const snapshot_piece *pieces = frazil_snapshot_table(snapshot, snapshot->header->pieces);
-    const snapshot_range *kept = frazil_snapshot_table(snapshot, snapshot->header->kept);
-    uint32_t kept_count = snapshot->header->kept.count;
-    uint8_t saved[KEPT_AT_MOST], *at = saved;
-    bool replaced = true;
+    bool opens = has_kind(snapshot, PIECE_EXECUTABLE), done = true;
+    int executable = opens ? (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0) : -1;
 
-    for (uint32_t i = 0; i < kept_count; i++) {
-        if (kept[i].size > (size_t)(saved + sizeof saved - at))
+    for (uint32_t i = 0; done && i < snapshot->header->pieces.count; i++)
+        done = put(snapshot, &pieces_of(snapshot)[i], executable);
+    if (executable >= 0)
+        frazil_kernel(SYS_close, executable);
+    return done;
+}
+
+/* -- the exchange ----------------------------------------------------------------------------------------------------- */
+
+/* What the exchange needs, on the stack: it may use nothing else, and call nothing but the kernel. */
+typedef struct exchange {
+    const uint8_t *data;
+    const snapshot_header *header;
+    const snapshot_piece *pieces;
+    const snapshot_object *objects;
+    const snapshot_own *own;
+    const snapshot_mangled *mangled;
+    frazil_bases bases;
+    uint64_t values[OWN_AT_MOST];
+    uint64_t stack_guard;
+    uint64_t pointer_guard;
+    uint64_t vdso;
+    uint32_t linker; /* number of the dynamic linker among the objects */
+    uint32_t linker_words;
+    struct {
+        uint64_t address; /* in the snapshot's process */
+        uint64_t value;
+    } vdso_words[32];
+} exchange;
+
+#define VDSO_SIZE 0x4000ul
+
+/* Where the dynamic linker keeps addresses of the vDSO: the snapshot's process was not shown any. */
+static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *piece)
+{
+    const uint64_t *at = (const uint64_t *)(piece->address - moved_by);
+
+    for (uint64_t i = 0; i < piece->size / 8; i++)
+        if (at[i] - with->vdso < VDSO_SIZE && with->linker_words < 32) {
+            with->vdso_words[with->linker_words].address = piece->address + i * 8;
+            with->vdso_words[with->linker_words++].value = at[i];
+        }
+}
+
+/* Read what this process keeps. */
+static bool keep(exchange *with)
+{
+    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
+
+    with->stack_guard = *(const uint64_t *)(thread + STACK_GUARD);
+    with->pointer_guard = *(const uint64_t *)(thread + POINTER_GUARD);
+    for (uint32_t i = 0; i < with->header->own.count; i++) {
+        const snapshot_own *one = &with->own[i];
+        if (one->object != SNAPSHOT_PROGRAM && one->object >= with->header->objects.count)
             return false;
-        memcpy(at, (const void *)kept[i].address, kept[i].size);
-        at += kept[i].size;
+        uint64_t by = one->object == SNAPSHOT_PROGRAM ? 0 : with->objects[one->object].base - with->bases.object[one->object];
+        with->values[i] = *(const uint64_t *)(one->address - by);
     }
-    for (uint32_t i = 0; i < snapshot->header->pieces.count; i++) {
-        const snapshot_piece *piece = &pieces[i];
-        if (piece->kind != PIECE_PROGRAM)
-            continue;
-        replaced &= frazil_kernel(SYS_mmap, piece->address, piece->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
-                        executable, snapshot->offset + piece->offset)
-            == (long)piece->address;
-    }
-    at = saved;
-    for (uint32_t i = 0; i < kept_count; i++) {
-        memcpy((void *)kept[i].address, at, kept[i].size);
-        at += kept[i].size;
-    }
-    return replaced;
+    with->vdso = getauxval(AT_SYSINFO_EHDR);
+    while (with->linker < with->header->objects.count && with->bases.object[with->linker] != getauxval(AT_BASE))
+        with->linker++;
+    for (uint32_t i = 0; with->vdso && i < with->header->pieces.count; i++)
+        if (with->pieces[i].kind == PIECE_PAGES && with->linker < with->header->objects.count
+            && with->pieces[i].object == with->linker + 1)
+            keep_vdso(with, with->objects[with->linker].base - with->bases.object[with->linker], &with->pieces[i]);
+    return true;
 }
 
-static void relocate(const frazil_snapshot *snapshot, const frazil_bases *bases)
+__attribute__((noreturn)) static void run_exchange(const exchange *with)
 {
-    const snapshot_relocation *relocations = frazil_snapshot_table(snapshot, snapshot->header->relocations);
+    const snapshot_header *header = with->header;
+    uint64_t thread = header->thread;
+    bool done = true;
 
-    for (uint32_t i = 0; i < snapshot->header->relocations.count; i++) {
-        uint64_t object = relocations[i].address >> 48 & 0x3FFF, address = relocations[i].address & 0xFFFFFFFFFFFFul;
-        uint64_t *word = (uint64_t *)address;
-        if (relocations[i].address & THREAD_LOCAL)
-            word = (uint64_t *)((uint8_t *)bases->thread_block + address);
-        if (object >= FRAZIL_OBJECTS_AT_MOST)
-            continue;
-        uint64_t value = bases->object[object] + relocations[i].offset;
-        *word = relocations[i].address & DIGITS ? (value & 0x3FFFFFFF) | value >> 30 << 32 : value;
+    for (uint32_t i = 0; i < header->pieces.count; i++) {
+        const snapshot_piece *piece = &with->pieces[i];
+        if (piece->kind == PIECE_OBJECT) {
+            uint64_t by = with->objects[piece->object - 1].base - with->bases.object[piece->object - 1];
+            done &= move(piece->address - by, piece->size, piece->address);
+        } else if (piece->kind == PIECE_PROGRAM) {
+            done &= move_pages(with->data, piece);
+        } else if (piece->kind == PIECE_ZERO && piece->address < FRAZIL_WINDOW_LOW) {
+            done &= map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS, -1, 0);
+        }
     }
+    for (uint32_t i = 0; done && i < header->own.count; i++)
+        *(uint64_t *)with->own[i].address = with->values[i];
+    for (uint32_t i = 0; done && i < header->mangled.count; i++) {
+        uint64_t value = with->mangled[i].value ^ with->pointer_guard;
+        *(uint64_t *)with->mangled[i].address = value << 17 | value >> 47;
+    }
+    for (uint32_t i = 0; done && i < with->linker_words; i++)
+        *(uint64_t *)with->vdso_words[i].address = with->vdso_words[i].value;
+    if (!done)
+        start_cold("memory cannot be replaced");
+    *(uint64_t *)(thread + STACK_GUARD) = with->stack_guard;
+    *(uint64_t *)(thread + POINTER_GUARD) = with->pointer_guard;
+    frazil_kernel(SYS_arch_prctl, SET_THREAD, thread);
+    *(uint32_t *)(thread + header->identity) = (uint32_t)frazil_kernel(SYS_set_tid_address, thread + header->identity);
+    frazil_kernel(SYS_set_robust_list, header->robust, 24);
+    if (header->restartable_size)
+        frazil_kernel(SYS_rseq, thread + (uint64_t)header->restartable, header->restartable_size, 0, FRAZIL_RESTARTABLE_SIGNATURE);
+    ((void (*)(void))header->resume)();
+    __builtin_unreachable();
 }
 
 /* -- the start -------------------------------------------------------------------------------------------------------- */
@@ -250,54 +392,110 @@ static const char *reason_for_cold(char **argv)
     return NULL;
 }
 
-static bool restore(const frazil_snapshot *snapshot, frazil_bases *bases, const char **why)
+static bool make_fresh(int argc, char **argv, bool debug, uint64_t begun)
 {
-    int executable = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
-    uint32_t mapped = 0;
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
 
-    *why = "/proc/self/exe cannot be opened";
-    if (executable < 0)
+    if (frazil_kernel(SYS_mmap, FRAZIL_FRESH, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) != (long)FRAZIL_FRESH)
         return false;
-    if (!map_all(snapshot, executable, &mapped, why)) {
-        unmap(snapshot, mapped);
-        frazil_kernel(SYS_close, executable);
-        return false;
-    }
-    guard();
-    if (!replace_program(snapshot, executable))
-        start_cold("the program's data cannot be replaced");
-    frazil_kernel(SYS_close, executable);
-    populate(snapshot);
-    memcpy(bases->thread_block, snapshot->data + snapshot->header->thread_block, snapshot->header->thread_block_size);
-    relocate(snapshot, bases);
-    frazil_warm = FRAZIL_WARM_RESTORED;
-    frazil_loaded_restore(snapshot);
-    if (!frazil_record_replay())
-        start_cold("a thread key is taken");
-    frazil_record_after();
+    *FRAZIL_FRESH = (frazil_fresh){
+        .argc = argc,
+        .debug = debug,
+        .argv = argv,
+        .environment = environ,
+        .file = (const char *)getauxval(AT_EXECFN),
+        .begun = begun,
+    };
     return true;
 }
 
-bool frazil_warm_start(int argc, char **argv, bool debug)
+/* Reserve the window's addresses at once: whoever has one of them keeps it. */
+static bool window_is_free(const snapshot_header *header)
+{
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    long made = frazil_kernel(SYS_mmap, header->low, header->high - header->low, PROT_NONE, flags, -1, 0);
+
+    if (made == (long)header->low)
+        return true;
+    if (made > 0)
+        frazil_kernel(SYS_munmap, made, header->high - header->low);
+    return false;
+}
+
+/* Returns when the process stays as it is, with the reason. */
+static const char *restore(const frazil_snapshot *snapshot, exchange *with)
+{
+    if (!all_are_sound(snapshot))
+        return "the snapshot is damaged: a piece lies outside";
+    if (!pages_hold(snapshot))
+        return "the snapshot is damaged: its pages do not hold";
+    if (!window_is_free(snapshot->header))
+        return "an address of the snapshot is taken";
+    if (!put_all(snapshot) || !keep(with)) {
+        frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);
+        return "memory cannot be mapped";
+    }
+    guard();
+    frazil_restartable_leave();
+    run_exchange(with);
+}
+
+void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun)
 {
     frazil_snapshot snapshot;
-    frazil_bases bases = {0};
+    exchange with = {.linker = 0};
     const char *detail = "", *why = frazil_snapshot_open(&snapshot);
 
-    (void)argc;
-    frazil_warm_fresh.debug = debug;
-    frazil_warm_fresh.argv = argv;
-    frazil_warm_fresh.environment = environ;
     if (!why)
         why = reason_for_cold(argv);
     if (!why)
-        why = frazil_key_check(&snapshot, &bases, &detail);
-    if (!why)
-        why = frazil_key_locale(&frazil_warm_fresh.locale);
-    if (!why && restore(&snapshot, &bases, &why))
-        return true;
-    if (*why)
+        why = frazil_key_check(&snapshot, &with.bases, &detail);
+    if (!why && !make_fresh(argc, argv, debug, begun))
+        why = "an address of the snapshot is taken";
+    if (!why) {
+        with.data = snapshot.data;
+        with.header = snapshot.header;
+        with.pieces = pieces_of(&snapshot);
+        with.objects = frazil_snapshot_table(&snapshot, snapshot.header->objects);
+        with.own = frazil_snapshot_table(&snapshot, snapshot.header->own);
+        with.mangled = frazil_snapshot_table(&snapshot, snapshot.header->mangled);
+        why = restore(&snapshot, &with);
+    }
+    if (debug && *why)
         tell("cold", why, detail);
-    setlocale(LC_CTYPE, "C"); /* as it was when the process began */
-    return false;
+}
+
+/* -- afterwards ------------------------------------------------------------------------------------------------------- */
+
+void frazil_warm_restored(void)
+{
+    frazil_fresh *own = FRAZIL_FRESH;
+
+    environ = own->environment;
+    frazil_warm = FRAZIL_WARM_RESTORED;
+    if (!setlocale(LC_CTYPE, ""))
+        setlocale(LC_CTYPE, "C");
+    if (!frazil_warm_locale_is_c() && strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        start_cold("the locale's encoding is not UTF-8");
+    frazil_record_replay();
+    frazil_record_after();
+    frazil_go_on(own->argc, own->argv, own->begun);
+}
+
+bool frazil_warm_locale_is_c(void)
+{
+    const char *name = setlocale(LC_CTYPE, NULL);
+
+    return strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0;
+}
+
+bool frazil_warm_locale_is_lenient(void)
+{
+    static const char *const lenient[] = {"C.UTF-8", "C.utf8", "UTF-8"};
+    const char *name = setlocale(LC_CTYPE, NULL);
+
+    for (size_t i = 0; i < sizeof lenient / sizeof *lenient; i++)
+        if (strcmp(name, lenient[i]) == 0)
+            return true;
+    return frazil_warm_locale_is_c();
 }

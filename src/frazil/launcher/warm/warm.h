@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core.h"
 
@@ -25,9 +26,6 @@ typedef enum frazil_warm_state {
 
 extern frazil_warm_state frazil_warm;
 
-/* Not 0: memory is libc's own, as libc is in a function that keeps it. */
-extern int frazil_warm_in_libc;
-
 /* What the embedding does in a restored process; set while the snapshot is made. Returns the exit code. */
 extern int (*frazil_warm_resume)(const frazil_core *core);
 
@@ -41,9 +39,12 @@ char **frazil_warm_modules(void);
 /* Write what this process is. Nothing but exiting can follow; 0, or an errno value. */
 int frazil_warm_dump(void);
 
-/* Map the snapshot back, if there is one and it fits: true when this process now is what the snapshot was made of. `debug`:
- * say on the standard error stream what was decided. */
-bool frazil_warm_start(int argc, char **argv, bool debug);
+/* Map the snapshot back, if there is one and it fits; returns when there is none or it does not, and this process is as before.
+ * `debug`: say on the standard error stream what was decided. `begun`: nanoseconds, when main did. */
+void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun);
+
+/* Where the restored process goes on (start.c). */
+__attribute__((noreturn)) void frazil_go_on(int argc, char **argv, uint64_t begun);
 
 typedef enum frazil_look {
     FRAZIL_LOOK_OPEN, /* or to list a directory */
@@ -58,7 +59,7 @@ void frazil_warm_saw(frazil_look look, int directory, const char *path, int deta
 void frazil_warm_saw_directory(void);
 void frazil_warm_saw_umask(void);
 
-/* While a snapshot is made: memory for a new private mapping that holds no file; NULL for others. */
-void *frazil_warm_map(void *address, size_t length, int protection, int flags);
+/* While a snapshot is made: a library is loaded from this file, which only this process has. */
+void frazil_warm_loads(int file);
 
 #endif

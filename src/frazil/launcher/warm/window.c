@@ -1,0 +1,280 @@
+/* Beginning again in the window (warm/window.h). */
+#define _GNU_SOURCE
+#include "warm/window.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memfs/kernel.h"
+#include "warm/restartable.h"
+
+#define PAGE 4096ul
+#define TEXT_AT_MOST (1ul << 20)
+#define MAPPINGS_AT_MOST 8192
+#define STACK_ROOM (64ul << 20) /* below the stack, for it to grow into */
+#define BLOCK_AT_MOST 32768 /* words */
+
+static uintptr_t down(uintptr_t address)
+{
+    return address & ~(PAGE - 1);
+}
+
+static uintptr_t up(uintptr_t address)
+{
+    return down(address + PAGE - 1);
+}
+
+bool frazil_window_entered(void)
+{
+    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
+
+    return thread >= FRAZIL_WINDOW_LOW && thread < FRAZIL_WINDOW_HIGH;
+}
+
+/* -- mappings --------------------------------------------------------------------------------------------------------- */
+
+static void *scratch(size_t size)
+{
+    long made
+        = frazil_kernel(SYS_mmap, FRAZIL_SCRATCH, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return made < 0 && made > -4096 ? NULL : (void *)made;
+}
+
+static uint64_t take_number(char **at, int base)
+{
+    uint64_t value = 0;
+
+    for (;; ++*at) {
+        char one = **at;
+        int digit = one >= '0' && one <= '9' ? one - '0' : one >= 'a' && one <= 'f' ? one - 'a' + 10 : 16;
+        if (digit >= base)
+            return value;
+        value = value * (uint64_t)base + (uint64_t)digit;
+    }
+}
+
+/* "low-high rwxp offset major:minor inode   path" */
+static char *take_mapping(char *at, frazil_mapping *one)
+{
+    char *end = strchr(at, '\n');
+
+    if (end)
+        *end = '\0';
+    one->low = take_number(&at, 16);
+    at++;
+    one->high = take_number(&at, 16);
+    one->protection
+        = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0) | (at[3] == 'x' ? PROT_EXEC : 0);
+    one->shared = at[4] == 's';
+    at += 6;
+    one->offset = take_number(&at, 16);
+    for (int fields = 0; *at && fields < 3; at++)
+        fields += *at == ' ';
+    while (*at == ' ')
+        at++;
+    one->path = at;
+    return end ? end + 1 : at + strlen(at);
+}
+
+frazil_mapping *frazil_window_mappings(void)
+{
+    char *text = scratch(TEXT_AT_MOST);
+    frazil_mapping *all = scratch(MAPPINGS_AT_MOST * sizeof *all);
+    long file = frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), length = 0, read = 1;
+    size_t count = 0;
+
+    if (!text || !all || file < 0)
+        return NULL;
+    while (read > 0 && (size_t)length < TEXT_AT_MOST - 1) {
+        read = frazil_kernel(SYS_read, file, text + length, TEXT_AT_MOST - 1 - (size_t)length);
+        length += read > 0 ? read : 0;
+    }
+    frazil_kernel(SYS_close, file);
+    if (read != 0)
+        return NULL;
+    while (*text && count < MAPPINGS_AT_MOST - 1)
+        text = take_mapping(text, &all[count++]);
+    return *text ? NULL : all;
+}
+
+/* -- taking the other addresses --------------------------------------------------------------------------------------- */
+
+static bool take(uintptr_t low, uintptr_t high)
+{
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+
+    return low >= high || frazil_kernel(SYS_mmap, low, high - low, PROT_NONE, flags, -1, 0) == (long)low;
+}
+
+/* Addresses above the stack's room are none that the kernel would give. */
+static bool take_all_above(const frazil_mapping *mappings)
+{
+    uintptr_t at = FRAZIL_WINDOW_HIGH;
+
+    for (const frazil_mapping *one = mappings; one->high; one++) {
+        if (one->high <= at)
+            continue;
+        if (strcmp(one->path, "[stack]") == 0)
+            return take(at, one->low - STACK_ROOM);
+        if (one->low > at && !take(at, one->low))
+            return false;
+        at = one->high;
+    }
+    return false;
+}
+
+/* What malloc and the dynamic linker would take from the break, they then map. */
+static bool stop_the_break(void)
+{
+    uintptr_t end = up((uintptr_t)frazil_kernel(SYS_brk, 0));
+
+    return take(end, end + PAGE);
+}
+
+/* -- the dynamic linker ----------------------------------------------------------------------------------------------- */
+
+static const char *interpreter(const Elf64_Phdr *headers, unsigned long count)
+{
+    for (unsigned long i = 0; i < count; i++)
+        if (headers[i].p_type == PT_INTERP)
+            return (const char *)headers[i].p_vaddr;
+    return NULL;
+}
+
+/* One segment of an ELF file, as the kernel maps it. */
+static bool map_segment(int file, const Elf64_Phdr *one, uintptr_t base)
+{
+    uintptr_t start = base + one->p_vaddr, end = start + one->p_filesz, last = start + one->p_memsz;
+    long protection
+        = (one->p_flags & PF_R ? PROT_READ : 0) | (one->p_flags & PF_W ? PROT_WRITE : 0) | (one->p_flags & PF_X ? PROT_EXEC : 0);
+    long flags = MAP_PRIVATE | MAP_FIXED;
+
+    if (frazil_kernel(SYS_mmap, down(start), up(end) - down(start), protection, flags, file, down(one->p_offset))
+        != (long)down(start))
+        return false;
+    if (last > end && up(last) > up(end)
+        && frazil_kernel(SYS_mmap, up(end), up(last) - up(end), protection, flags | MAP_ANONYMOUS, -1, 0) != (long)up(end))
+        return false;
+    if (last > end) {
+        void *at = (void *)end; /* not memset: that is a call through a table that is being replaced */
+        size_t count = up(end) - end;
+        __asm__ volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(0) : "memory");
+    }
+    return true;
+}
+
+static bool read_at(int file, void *buffer, size_t size, uint64_t offset)
+{
+    return frazil_kernel(SYS_pread64, file, buffer, size, offset) == (long)size;
+}
+
+/* Map the dynamic linker; its entry point, or 0. */
+static uintptr_t map_linker(const char *path, uintptr_t *base)
+{
+    int file = (int)frazil_kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    Elf64_Ehdr header;
+    Elf64_Phdr segments[16];
+    uintptr_t span = 0, entry = 0;
+    long made;
+
+    if (file < 0 || !read_at(file, &header, sizeof header, 0) || header.e_phnum > 16
+        || !read_at(file, segments, header.e_phnum * sizeof *segments, header.e_phoff))
+        goto done;
+    for (int i = 0; i < header.e_phnum; i++)
+        if (segments[i].p_type == PT_LOAD)
+            span = up(segments[i].p_vaddr + segments[i].p_memsz);
+    made = frazil_kernel(SYS_mmap, 0, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made < (long)FRAZIL_WINDOW_LOW || made >= (long)FRAZIL_WINDOW_HIGH)
+        goto done;
+    *base = (uintptr_t)made;
+    entry = *base + header.e_entry;
+    for (int i = 0; i < header.e_phnum; i++)
+        if (segments[i].p_type == PT_LOAD && !map_segment(file, &segments[i], *base))
+            entry = 0;
+done:
+    if (file >= 0)
+        frazil_kernel(SYS_close, file);
+    return entry;
+}
+
+/* -- beginning again -------------------------------------------------------------------------------------------------- */
+
+/* What the kernel puts on a new program's stack: the count of arguments, arguments, environment, auxiliary vector. */
+static void write_block(uintptr_t *block, int argc, char **argv, uintptr_t base)
+{
+    size_t at = 0;
+    char **variable = environ;
+    const Elf64_auxv_t *pair;
+
+    block[at++] = (uintptr_t)argc;
+    for (int i = 0; i <= argc; i++)
+        block[at++] = (uintptr_t)argv[i];
+    do
+        block[at++] = (uintptr_t)*variable;
+    while (*variable++);
+    for (pair = (const Elf64_auxv_t *)variable; pair->a_type != AT_NULL; pair++) {
+        block[at++] = pair->a_type == AT_SYSINFO_EHDR ? AT_IGNORE : pair->a_type;
+        block[at++] = pair->a_type == AT_BASE ? base : pair->a_un.a_val;
+    }
+    block[at++] = AT_NULL;
+    block[at] = 0;
+}
+
+static size_t block_size(int argc)
+{
+    size_t count = (size_t)argc + 64; /* an auxiliary vector has some 20 pairs */
+
+    for (char **variable = environ; *variable; variable++)
+        count++;
+    return count;
+}
+
+/* Replace the program's data by what its file holds, and start the dynamic linker. Uses nothing but its stack. */
+__attribute__((noreturn)) static void start(
+    const Elf64_Phdr *headers, unsigned long count, int executable, uintptr_t *block, uintptr_t entry)
+{
+    for (unsigned long i = 0; i < count; i++)
+        if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && !map_segment(executable, &headers[i], 0))
+            frazil_kernel(SYS_exit_group, 1);
+    frazil_kernel(SYS_close, executable);
+    __asm__ volatile("mov %0, %%rsp\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "xor %%edx, %%edx\n\t"
+                     "jmp *%1"
+                     :
+                     : "r"(block), "r"(entry)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+const char *frazil_window_enter(int argc, char **argv)
+{
+    const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    unsigned long count = getauxval(AT_PHNUM);
+    const frazil_mapping *mappings = frazil_window_mappings();
+    const char *linker = interpreter(headers, count);
+    int executable = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
+    _Alignas(16) uintptr_t block[BLOCK_AT_MOST];
+    uintptr_t base = 0, entry;
+
+    if (!mappings || executable < 0)
+        return "/proc is not there";
+    if (!linker)
+        return "this is no program with a dynamic linker";
+    if (block_size(argc) > BLOCK_AT_MOST)
+        return "there are too many variables and arguments";
+    if (!take_all_above(mappings) || !stop_the_break())
+        return "addresses cannot be reserved";
+    entry = map_linker(linker, &base);
+    if (!entry)
+        return "the dynamic linker cannot be mapped";
+    frazil_restartable_leave();
+    write_block(block, argc, argv, base);
+    start(headers, count, executable, block, entry);
+}
