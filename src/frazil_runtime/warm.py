@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-_LENIENT = (1, 2)
-"""Locales in which the standard streams take any byte (``frazil_locale`` in ``warm/key.h``)."""
 _pending: "list[bool]" = [True]
 """Whether this process is yet to be made the snapshot's successor."""
 
@@ -144,7 +142,7 @@ def _own_threads() -> None:
     threading._active[main._ident] = main
 
 
-def resume(environment: "dict[bytes, bytes]", locale: int, ignored: "list[int]") -> None:
+def resume(environment: "dict[bytes, bytes]", lenient: bool, ignored: "list[int]") -> None:
     """Make what Python keeps of the process that of this one; ``ignored`` are the signals that it was started to ignore."""
     _pending.clear()
     posix = sys.modules["posix"]
@@ -153,7 +151,7 @@ def resume(environment: "dict[bytes, bytes]", locale: int, ignored: "list[int]")
     os = sys.modules["os"]
     os.environ._data.clear()
     os.environ._data.update(environment)
-    _renew_streams(posix, "surrogateescape" if locale in _LENIENT else "strict")
+    _renew_streams(posix, "surrogateescape" if lenient else "strict")
     boot.set_process()
     _take_signals(ignored)
     for name, renew in _RENEWED.items():

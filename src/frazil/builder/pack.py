@@ -17,7 +17,6 @@ from frazil.builder.bytecode import read_content
 from frazil.builder.elf import ElfError, trim, without_host_paths
 from frazil.builder.imports import importable
 from frazil.builder.runtime import pmm_settings
-from frazil.builder.warm.rebase import FIRST, STEP, rebase
 from frazil.errors import SourceError
 from frazil.plan import Compression, EntryKind, LinkMode
 from frazil.resources.kinds import (
@@ -140,7 +139,6 @@ class _Arrangement:
     entries: dict[str, icecube.Entry] = field(default_factory=dict)
     records: dict[str, icecube.Module] = field(default_factory=dict)
     sizes: Counter[str] = field(default_factory=Counter)
-    next_place: int = FIRST
 
     def add(self, resource: Resource) -> None:
         """Place the files of one resource."""
@@ -153,23 +151,12 @@ class _Arrangement:
             if resource.owner in {STANDARD_LIBRARY, SYSTEM}:
                 data = trim(data)
             data = without_host_paths(data)
-            if self.plan.warm is not None:
-                data = self._at_its_place(data)
             self._place(resource, resource.path, data, permissions=_EXECUTABLE, page_aligned=True)
         else:
             executable = isinstance(resource, DataFile) and resource.executable
             group = _code_group(resource.name) if isinstance(resource, BytecodeModule) else _FILE_GROUP
             data = read_content(resource.content)
             self._place(resource, resource.path, data, permissions=_EXECUTABLE if executable else _PLAIN, group=group)
-
-    def _at_its_place(self, data: bytes) -> bytes:
-        """A library with an address of its own; what cannot be moved stays, and no snapshot holds it."""
-        try:
-            moved, room = rebase(data, self.next_place)
-        except ElfError:
-            return data
-        self.next_place += -(-room // STEP) * STEP
-        return moved
 
     def _add_source(self, module: SourceModule, compiled: Compiled) -> None:
         if compiled.error is not None or self._has_source(module):

@@ -282,13 +282,13 @@ static int run(void)
 }
 
 /* Go on where the snapshot was made: with another process, and the entry still to run. */
-static int resume(int argc, char **argv, const char *debug, uint64_t begun)
+static int resume(int argc, char **argv, uint64_t begun)
 {
     int failure;
 
     started = begun;
     core.mode = FRAZIL_APPLICATION;
-    know_process(argc, argv, debug);
+    know_process(argc, argv, secure_getenv("FRAZIL_DEBUG"));
     core.step("snapshot");
     know_executable();
     if (strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0) {
@@ -299,6 +299,11 @@ static int resume(int argc, char **argv, const char *debug, uint64_t begun)
     return failure ? failure : frazil_warm_resume(&core);
 }
 
+void frazil_go_on(int argc, char **argv, uint64_t begun)
+{
+    exit(resume(argc, argv, begun));
+}
+
 int frazil_main(int argc, char **argv)
 {
     const char *debug = secure_getenv("FRAZIL_DEBUG");
@@ -306,9 +311,8 @@ int frazil_main(int argc, char **argv)
     int failure;
 
     /* What imports take, and the steps of the start, only a cold start can show. */
-    if (frazil_warm_start && !lists(debug, "import") && !lists(debug, "start")
-        && frazil_warm_start(argc, argv, lists(debug, "warm")))
-        return resume(argc, argv, debug, begun);
+    if (frazil_warm_start && !lists(debug, "import") && !lists(debug, "start"))
+        frazil_warm_start(argc, argv, lists(debug, "warm"), begun);
     if (frazil_warm_begin && frazil_warm_begin(&argc, &argv))
         core.mode = FRAZIL_WARMING;
     failure = prepare(argc, argv);

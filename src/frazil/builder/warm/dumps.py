@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from frazil.builder.warm.format import FormatError, read
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from frazil.builder.warm.format import Snapshot
 
 MAKER: Final = "/memfs:/bin/frazil-warm"
 """``argv[0]`` that asks for a dump (``warm/warm.h``)."""
 TRIAL: Final = "/memfs:/bin/frazil-warm-trial"
 """``argv[0]`` that asks for a warm start without the entry."""
 _TRIAL_SECONDS: Final = 20.0
-_LINE_FIELDS: Final = 5
-_ENVIRONMENT: Final = {"LANG": "C.UTF-8", "LD_BIND_NOW": "1"}
-"""Bound at once, so that no address of the dynamic linker is left in tables that it would fill later."""
+_ENVIRONMENT: Final = {"LD_BIND_NOW": "1"}
+"""Bound at once, so that no restored process binds again what the snapshot could hold. The C locale, so that libc maps no file
+for another one."""
 
 
 class DumpError(Exception):
@@ -33,27 +37,6 @@ class DumpError(Exception):
     def __init__(self, problem: str, details: str = "") -> None:
         super().__init__(problem)
         self.details = details
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Memory of the dumped process: what it is, where it stood, and where it stands in the dump."""
-
-    kind: str
-    address: int
-    size: int
-    offset: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """A program or library of the dumped process."""
-
-    base: int
-    low: int
-    high: int
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +49,18 @@ class Note:
     where: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A line of ``/proc/self/maps``."""
-
-    low: int
-    high: int
-    writable: bool
-    name: str
-
-
 @dataclass(slots=True)
 class Dump:
     """One process, written down."""
 
-    memory: bytes
-    complete: bool = True
-    """Whether all that had to be recorded was."""
-    processor: int = 0
-    thread: int = 0
-    linker: int = 0
-    vdso: int = 0
-    ranges: list[Range] = field(default_factory=list)
-    objects: list[Object] = field(default_factory=list)
-    untouched: list[str] = field(default_factory=list)
-    """Libraries whose thread-local block no code has used."""
-    descriptors: list[str] = field(default_factory=list)
-    """What was open, standard streams apart."""
-    running: int = 0
-    """Threads beside the main one."""
-    mappings: list[Mapping] = field(default_factory=list)
+    snapshot: Snapshot
+    problems: list[str] = field(default_factory=list)
+    """What no snapshot can hold, a sentence each."""
+    stack: tuple[int, int] = (0, 0)
+    """Where the stack began and ended."""
+    freed: int = 0
+    """The number that malloc marks with what is freed."""
     notes: list[Note] = field(default_factory=list)
-
-    def content(self, of: Range) -> memoryview:
-        """The bytes of a range."""
-        return memoryview(self.memory)[of.offset : of.offset + of.size]
 
 
 def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds: float) -> Dump:
@@ -129,7 +89,7 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
         raise DumpError("importing failed", text)
     try:
         return _read(directory)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FormatError) as error:
         raise DumpError("importing ended the program", text) from error
 
 
@@ -161,49 +121,33 @@ def _last_notes(directory: Path) -> str:
 
 
 def _read(directory: Path) -> Dump:
-    dump = Dump((directory / "memory").read_bytes())
-    text = (directory / "layout").read_text(errors="surrogateescape")
-    head, marker, rest = text.partition("mappings\t0\t0\t0\t\n")
-    if not marker or not rest.endswith("end\t0\t0\t0\t\n"):
+    dump = Dump(read((directory / "snapshot").read_bytes()))
+    lines = (directory / "layout").read_text(errors="surrogateescape").splitlines()
+    if lines[-1:] != ["end"]:
         raise ValueError("the layout is not complete")
-    for line in head.splitlines():
+    for line in lines[:-1]:
         _take(dump, line)
-    dump.mappings = [_mapping(line) for line in rest.splitlines()[:-1]]
     dump.notes = list(_notes(directory))
     return dump
 
 
 def _take(dump: Dump, line: str) -> None:
-    kind, *rest = line.split("\t", _LINE_FIELDS - 1)
-    first, second, third = (int(one, 16) for one in rest[:3])
-    name = rest[3]
+    kind, _, rest = line.partition("\t")
     match kind:
-        case "dump":
-            dump.complete, dump.processor = bool(second), int(name, 16)
-        case "self":
-            dump.thread = first
-        case "linker":
-            dump.linker = first
-        case "vdso":
-            dump.vdso = first
-        case "running":
-            dump.running = first
-        case "object":
-            dump.objects.append(Object(first, second, third, name))
-        case "untouched":
-            dump.untouched.append(name)
+        case "stack":
+            low, high = rest.split("\t")
+            dump.stack = int(low, 16), int(high, 16)
+        case "freed":
+            dump.freed = int(rest, 16)
         case "descriptor":
-            dump.descriptors.append(name)
+            dump.problems.append(f"{rest.partition(chr(9))[2]} is open")
+        case "running":
+            dump.problems.append(f"{rest} threads are running")
+        case "points":
+            address, value = rest.split("\t")
+            dump.problems.append(f"the word at {address} points to the program's arguments or environment ({value})")
         case _:
-            if third + second > len(dump.memory):
-                raise ValueError("a range lies outside the dump")
-            dump.ranges.append(Range(kind, first, second, third, name))
-
-
-def _mapping(line: str) -> Mapping:
-    parts = line.split(maxsplit=5)
-    low, _, high = parts[0].partition("-")
-    return Mapping(int(low, 16), int(high, 16), "w" in parts[1], parts[5] if len(parts) > 5 else "")  # noqa: PLR2004 - fields
+            dump.problems.append(rest)
 
 
 def _notes(directory: Path) -> Iterator[Note]:

@@ -5,39 +5,38 @@ from __future__ import annotations
 import enum
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAGIC: Final = b"\x89FRZWRM\n"
-VERSION: Final = 1
+VERSION: Final = 2
 PAGE: Final = 4096
 
-HEADER: Final = struct.Struct("<8sII4Q32s32sQ12IQ")
-PIECE: Final = struct.Struct("<QQQIIII")
-RELOCATION: Final = struct.Struct("<QQ")
-OBJECT: Final = struct.Struct("<IIII")
-RANGE: Final = struct.Struct("<QQ")
-CONDITION: Final = struct.Struct("<IIIIQQ")
-LIBRARY: Final = struct.Struct("<QIIQIIIIQQ")
+_HEADER: Final = struct.Struct("<8sIIQQ32sQQQIIqQQQQ12I")
+_PIECE: Final = struct.Struct("<QQQIIII")
+_OBJECT: Final = struct.Struct("<QQQII32s")
+_OWN: Final = struct.Struct("<QII")
+_MANGLED: Final = struct.Struct("<QQ")
+_CONDITION: Final = struct.Struct("<IIIIQQ")
 _CRC_OFFSET: Final = 12
+_PLACES: Final = 16
+"""So many fields of the header come before the places of the tables."""
 
 PAGES: Final = 1
 PROGRAM: Final = 2
-FILE: Final = 3
+EXECUTABLE: Final = 3
 ZERO: Final = 4
-READ: Final = 1
-WRITE: Final = 2
-EXECUTE: Final = 4
+OF_OBJECT: Final = 5
+FILE: Final = 6
 
 HONOURS_ENVIRONMENT: Final = 1
 """Flag: ``PYTHON*`` variables count in the executable."""
 
-OBJECT_LIBRARY: Final = 1
-OBJECT_THREAD: Final = 2
-OBJECT_VDSO: Final = 3
+LIBRARY: Final = 1
+MAPPED_FILE: Final = 2
 
 
 class Question(enum.IntEnum):
@@ -63,42 +62,35 @@ class Question(enum.IntEnum):
     UMASK = 18
 
 
-_OBJECT_SHIFT: Final = 48
-_THREAD_LOCAL: Final = 1 << 63
-_DIGITS: Final = 1 << 62
+class FormatError(Exception):
+    """The bytes are no snapshot; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Memory that is mapped back: ``data`` for PAGES and PROGRAM, ``offset`` in the executable for FILE."""
+    """Memory that is put back: ``offset`` is in the snapshot for PAGES and PROGRAM, in a file for EXECUTABLE and FILE."""
 
-    kind: int
     address: int
     size: int
+    offset: int
+    kind: int
     protection: int
-    data: bytes = b""
-    offset: int = 0
-    populate: int = 0
+    crc: int
+    object: int
+    """The number of an object and one, or 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Something that the system places; relocations count from its base."""
+class Object:
+    """A library of the system that each process of the program has, or a file that the snapshot's process mapped."""
 
+    base: int
+    size: int
+    modified: int
     kind: int
     name: str
-    build: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A relocation: the number of a target, and the offset from its base."""
-
-    address: int
-    target: int
-    offset: int
-    thread_local: bool
-    digits: bool = False
+    build: str
+    """The build ID in hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,97 +105,109 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
-    """A library that is mapped without the dynamic linker."""
+class Snapshot:
+    """What a snapshot's header and tables say, and its bytes."""
 
-    name: str
-    headers: int
-    header_count: int
+    data: bytes
+    tables: int
+    image: bytes
+    processor: int
+    thread: int
+    identity: int
+    restartable: tuple[int, int]
+    """Offset from the thread pointer, and size; the kernel writes there."""
     low: int
     high: int
-    thread_image: int = 0
-    thread_image_size: int = 0
-    thread_size: int = 0
-    thread_alignment: int = 0
-    thread_block: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All that a snapshot holds."""
-
-    image: bytes
-    """The digest of the image that it was made with."""
-    build: bytes
-    """The build ID of the launcher."""
-    processor: int
-    thread_block: bytes
+    flags: int
     pieces: Sequence[Piece]
-    words: Sequence[Word]
-    targets: Sequence[Target]
-    kept: Sequence[tuple[int, int]]
+    objects: Sequence[Object]
+    own: Sequence[tuple[int, int, int]]
+    mangled: Sequence[tuple[int, int]]
     conditions: Sequence[Condition]
-    libraries: Sequence[Library] = ()
-    flags: int = 0
+    text: bytes
+
+    def content(self, piece: Piece) -> memoryview:
+        """The bytes of a piece that the snapshot holds."""
+        return memoryview(self.data)[piece.offset : piece.offset + piece.size]
 
 
-@dataclass(slots=True)
-class _Tables:
-    data: bytearray = field(default_factory=lambda: bytearray(HEADER.size))
+def read(data: bytes) -> Snapshot:
+    """Read header and tables. Raises FormatError; checksums are not looked at."""
+    if len(data) < PAGE or data[:8] != MAGIC:
+        raise FormatError("it does not begin as one")
+    (_, version, _, size, tables, image, processor, thread, _, identity, restartable_size, restartable, low, high, _, flags,
+     *places) = _HEADER.unpack_from(data)  # fmt: skip
+    if version != VERSION:
+        raise FormatError(f"its version is {version}, not {VERSION}")
+    if size != len(data) or not PAGE <= tables <= size:
+        raise FormatError("its sizes do not hold")
+    table = memoryview(data)[tables:]
+    shapes = (_PIECE.size, _OBJECT.size, _OWN.size, _MANGLED.size, _CONDITION.size, 1)
+    parts = [table[at : at + count * each] for (at, count), each in zip(_pairs(places), shapes, strict=True)]
+    if any(len(part) != count * each for part, (_, count), each in zip(parts, _pairs(places), shapes, strict=True)):
+        raise FormatError("a table lies outside")
+    text = bytes(parts[5])
+    return Snapshot(
+        data,
+        tables,
+        image,
+        processor,
+        thread,
+        identity,
+        (restartable, restartable_size),
+        low,
+        high,
+        flags,
+        [Piece(*one) for one in _PIECE.iter_unpack(parts[0])],
+        [_object(one, text) for one in _OBJECT.iter_unpack(parts[1])],
+        list(_OWN.iter_unpack(parts[2])),
+        list(_MANGLED.iter_unpack(parts[3])),
+        [_condition(one, text) for one in _CONDITION.iter_unpack(parts[4])],
+        text,
+    )
 
-    def add(self, content: bytes) -> int:
-        self.data += bytes(-len(self.data) % 8)
-        at = len(self.data)
-        self.data += content
+
+def finish(snapshot: Snapshot, conditions: Sequence[Condition], flags: int) -> bytes:
+    """The snapshot's bytes with conditions and flags added, and its checksum set."""
+    text = bytearray(snapshot.text)
+
+    def put(content: bytes) -> int:
+        at = len(text)
+        text.extend(content + b"\0")
         return at
 
-    def text(self, content: bytes) -> int:
-        return self.add(content + b"\0")
-
-    def table(self, records: Sequence[bytes]) -> tuple[int, int]:
-        return self.add(b"".join(records)), len(records)
-
-
-def _flags(word: Word) -> int:
-    return (_THREAD_LOCAL if word.thread_local else 0) | (_DIGITS if word.digits else 0)
-
-
-def write(snapshot: Snapshot) -> bytes:
-    """The snapshot's bytes: header and tables, then pages."""
-    tables = _Tables()
-    block = tables.add(snapshot.thread_block)
-    targets = [
-        OBJECT.pack(tables.text(one.name.encode()), tables.add(one.build), len(one.build), one.kind) for one in snapshot.targets
+    records = [
+        _CONDITION.pack(one.question, put(one.name), put(one.value) if one.value else 0, one.argument, *one.numbers)
+        for one in conditions
     ]
-    conditions = [
-        CONDITION.pack(one.question, tables.text(one.name), tables.text(one.value), one.argument, *one.numbers)
-        for one in snapshot.conditions
-    ]
-    libraries = [
-        LIBRARY.pack(
-            one.headers, one.header_count, tables.text(one.name.encode()), one.thread_image, one.thread_image_size,
-            one.thread_size, one.thread_alignment, tables.add(one.thread_block) if one.thread_block else 0, one.low, one.high,
-        )
-        for one in snapshot.libraries
-    ]  # fmt: skip
-    words = [RELOCATION.pack(one.address | one.target << _OBJECT_SHIFT | _flags(one), one.offset) for one in snapshot.words]
-    kept = [RANGE.pack(*one) for one in snapshot.kept]
-    where = [tables.table(one) for one in (words, targets, kept, conditions, libraries)]
-    pieces_at = tables.add(bytes(PIECE.size * len(snapshot.pieces)))
-    pages_at = -(-len(tables.data) // PAGE) * PAGE
-    pages = bytearray()
-    pieces = []
-    for one in snapshot.pieces:
-        offset, crc = one.offset, 0
-        if one.data:
-            offset, crc = pages_at + len(pages), zlib.crc32(one.data)
-            pages += one.data
-        pieces.append(PIECE.pack(one.address, one.size, offset, one.kind, one.protection, crc, one.populate))
-    tables.data[pieces_at : pieces_at + PIECE.size * len(pieces)] = b"".join(pieces)
-    tables.data += bytes(pages_at - len(tables.data))
-    sizes = (pages_at + len(pages), pages_at, block, len(snapshot.thread_block))
-    identity = (snapshot.image, snapshot.build[:32].ljust(32, b"\0"), snapshot.processor)
-    numbers = [number for place in ((pieces_at, len(pieces)), *where) for number in place]
-    HEADER.pack_into(tables.data, 0, MAGIC, VERSION, 0, *sizes, *identity, *numbers, snapshot.flags)
-    struct.pack_into("<I", tables.data, _CRC_OFFSET, zlib.crc32(tables.data))
-    return bytes(tables.data + pages)
+    data = bytearray(snapshot.data)
+    header = list(_HEADER.unpack_from(data))
+    places = list(_pairs(header[_PLACES:]))
+    for number, content, count in ((4, b"".join(records), len(records)), (5, bytes(text), len(text))):
+        data += bytes(-(len(data) - snapshot.tables) % 8)
+        places[number] = (len(data) - snapshot.tables, count)
+        data += content
+    header[2], header[3], header[_PLACES - 1] = 0, len(data), flags
+    _HEADER.pack_into(data, 0, *header[:_PLACES], *(number for place in places for number in place))
+    crc = zlib.crc32(memoryview(data)[snapshot.tables :], zlib.crc32(bytes(data[: _HEADER.size])))
+    struct.pack_into("<I", data, _CRC_OFFSET, crc)
+    return bytes(data)
+
+
+def _pairs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    both = iter(numbers)
+    return zip(both, both, strict=True)
+
+
+def _string(text: bytes, at: int) -> bytes:
+    return text[at : text.find(b"\0", at)]
+
+
+def _object(record: tuple[int, int, int, int, int, bytes], text: bytes) -> Object:
+    base, size, modified, kind, name, build = record
+    return Object(base, size, modified, kind, _string(text, name).decode(errors="replace"), build.rstrip(b"\0").hex())
+
+
+def _condition(record: tuple[int, int, int, int, int, int], text: bytes) -> Condition:
+    question, name, value, argument, *numbers = record
+    return Condition(Question(question), _string(text, name), _string(text, value), argument, (numbers[0], numbers[1]))

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import icecube
-from frazil.builder.elf import SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, ElfError, read_image, write_segment
+from frazil.builder.elf import SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, read_image, write_segment
 from frazil.builder.host import LeftOut, Warmed
 from frazil.builder.warm import format as layout
-from frazil.builder.warm.compare import THREAD, VDSO, LayoutError, compare
+from frazil.builder.warm.compare import LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump, try_snapshot
-from frazil.builder.warm.libraries import THREAD_MODULE, held_libraries
 from frazil.builder.warm.notes import conditions, remarks
-from frazil.builder.warm.objects import Dynamic, build_id, kept_ranges
 from frazil.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from frazil.builder.warm.compare import Comparison, Unexplained
     from frazil.builder.warm.dumps import Dump, Note
-    from frazil.builder.warm.libraries import Held
 
 SECONDS: Final = 60.0
 """How long importing may take."""
 _TRIALS: Final = 3
-_PAGE: Final = 4096
-_GAP: Final = 16
-"""So many pages of zeros are written out rather than mapped on their own."""
 
 
 def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warmed:
@@ -88,119 +80,19 @@ class _Work:
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
     first, second = dumps
-    _require_quiet(executable, first)
-    data = executable.read_bytes()
+    if first.problems:
+        problem = f"no snapshot can be made: {first.problems[0]}"
+        raise SourceError(problem, where=executable.name, details="\n".join(first.problems))
     try:
-        program = Dynamic.parse(data)
-        kept = list(_within(kept_ranges(program), first))
-    except ElfError as error:
-        raise SourceError(f"no snapshot can be made: the launcher {error}", where=executable.name) from error
-    try:
-        comparison = compare(first, second, kept)
+        unexplained = compare(first, second)
     except LayoutError as error:
         raise SourceError(f"no snapshot can be made: {error}", where=executable.name) from error
-    _require_explained(executable, first, comparison)
-    names = sorted({word.target for word in comparison.relocations})
-    image = icecube.Image(read_image(executable))
-    libraries = list(held_libraries(executable, first))
-    block = next((bytes(first.content(one)) for one in first.ranges if one.kind == "thread" and one.name == "program"), b"")
-    return layout.write(
-        layout.Snapshot(
-            image=image.header.digest,
-            build=build_id(data),
-            processor=first.processor,
-            thread_block=block,
-            pieces=[*_pieces(first, _module_words(libraries)), *(piece for one in libraries for piece in one.files)],
-            libraries=[one.record for one in libraries],
-            words=[
-                layout.Word(word.address, names.index(word.target), word.offset, word.thread_local, word.digits)
-                for word in comparison.relocations
-            ],
-            targets=[_target(name) for name in names],
-            kept=[*kept, *((address, 8) for address in comparison.made_early)],
-            conditions=conditions(first.notes),
-            flags=layout.HONOURS_ENVIRONMENT if image.settings().get("environment") == "1" else 0,
-        )
-    )
-
-
-def _require_quiet(executable: Path, dump: Dump) -> None:
-    """Raise SourceError for what no other process can have."""
-    problems = [f"{one} is open" for one in dump.descriptors]
-    problems += [f"{dump.running} threads are running"] if dump.running else []
-    problems += [] if dump.complete else ["more handlers, keys or variables were set than can be kept"]
-    if problems:
-        raise SourceError(f"no snapshot can be made: {problems[0]}", where=executable.name, details="\n".join(problems))
-
-
-def _within(ranges: Iterable[tuple[int, int]], dump: Dump) -> Iterator[tuple[int, int]]:
-    """The parts of the ranges that are replaced at a restore; the rest is read-only by then."""
-    for start, size in ranges:
-        for one in dump.ranges:
-            low, high = max(start, one.address), min(start + size, one.address + one.size)
-            if one.kind == "program" and low < high:
-                yield low, high - low
-
-
-def _require_explained(executable: Path, dump: Dump, comparison: Comparison) -> None:
-    if comparison.unexplained:
-        details = "\n".join(_line(dump, one) for one in comparison.unexplained[:200])
+    if unexplained:
         raise SourceError(
-            f"no snapshot can be made: {len(comparison.unexplained)} words are not the same in two starts",
+            f"no snapshot can be made: {len(unexplained)} words are not the same in two starts",
             where=executable.name,
-            details=details,
+            details="\n".join(f"  {one.address:#x}: {one.values[0]:#x}, {one.values[1]:#x}" for one in unexplained[:200]),
         )
-
-
-def _line(dump: Dump, one: Unexplained) -> str:
-    into = next((mapping.name or "memory" for mapping in dump.mappings if mapping.low <= one.values[0] < mapping.high), "?")
-    return f"  {one.address:#x} in {one.range.name or one.range.kind}: {one.values[0]:#x}, {one.values[1]:#x} ({into})"
-
-
-def _target(name: str) -> layout.Target:
-    if name == THREAD:
-        return layout.Target(layout.OBJECT_THREAD, name, b"")
-    if name == VDSO:
-        return layout.Target(layout.OBJECT_VDSO, name, b"")
-    return layout.Target(layout.OBJECT_LIBRARY, Path(name).name, build_id(Path(name).read_bytes()))
-
-
-def _module_words(libraries: Sequence[Held]) -> dict[int, int]:
-    """Words that hold the number of a thread-local module, and what the launcher takes it by."""
-    return {word: THREAD_MODULE + number for number, one in enumerate(libraries) for word in one.module_words}
-
-
-def _pieces(dump: Dump, words: Mapping[int, int]) -> Iterator[layout.Piece]:
-    for one in dump.ranges:
-        changed = bytearray(dump.content(one))
-        for address, value in words.items():
-            if one.kind == "library" and one.address <= address < one.address + one.size:
-                struct.pack_into("<Q", changed, address - one.address, value)
-        content = bytes(changed)
-        if one.kind == "program":
-            yield layout.Piece(layout.PROGRAM, one.address, one.size, layout.READ | layout.WRITE, content)
-        elif one.kind not in {"thread", "pristine"}:
-            yield from _without_zeros(one.address, content)
-
-
-def _without_zeros(address: int, content: bytes) -> Iterator[layout.Piece]:
-    """Pieces for pages that hold something; long stretches of zeros are pieces without content."""
-    both = layout.READ | layout.WRITE
-    at = 0
-    for start, end in _zeros(content):
-        if start > at:
-            yield layout.Piece(layout.PAGES, address + at, start - at, both, content[at:start])
-        yield layout.Piece(layout.ZERO, address + start, end - start, both)
-        at = end
-    if at < len(content):
-        yield layout.Piece(layout.PAGES, address + at, len(content) - at, both, content[at:])
-
-
-def _zeros(content: bytes) -> Iterator[tuple[int, int]]:
-    """Where long stretches of pages of zeros begin and end."""
-    empty, begun = bytes(_PAGE), 0
-    for at in range(0, len(content) + _PAGE, _PAGE):
-        if content[at : at + _PAGE] != empty:
-            if at - begun >= _GAP * _PAGE:
-                yield begun, at
-            begun = at + _PAGE
+    settings = icecube.Image(read_image(executable)).settings()
+    flags = layout.HONOURS_ENVIRONMENT if settings.get("environment") == "1" else 0
+    return layout.finish(first.snapshot, conditions(first.notes), flags)

@@ -15,7 +15,6 @@
 #include "memfs/file.h"
 #include "memfs/kernel.h"
 #include "memfs/pipe.h"
-#include "warm/warm.h"
 
 /* The program cannot close what is not its own: memfs's descriptors would look open to nobody. */
 FRAZIL_SLOW static long close_ours(int fd)
@@ -222,18 +221,10 @@ FRAZIL_SLOW void frazil_fd_keep_memfd(int fd)
     frazil_unlock();
 }
 
-/* Defined in launchers of executables that were built warm. */
-#pragma weak frazil_warm_map
-
 FRAZIL_EXPORT void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
     if (fd >= 0 && !(flags & MAP_PRIVATE) && frazil_fd_maybe(fd))
         frazil_fd_keep_memfd(fd);
-    if (frazil_warm_map) {
-        void *made = frazil_warm_map(address, length, protection, flags);
-        if (made)
-            return made;
-    }
     return (void *)FRAZIL_LIBC(SYS_mmap, address, length, protection, flags, fd, offset);
 }
 

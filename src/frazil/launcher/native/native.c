@@ -36,7 +36,7 @@
 #include "native/cache.h"
 #include "native/map.h"
 #include "native/plan.h"
-#include "warm/loaded.h"
+#include "warm/warm.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3 */
@@ -46,8 +46,7 @@
 #define LINK_SIZE PATH_MAX
 
 /* Defined in launchers of executables that were built warm. */
-#pragma weak frazil_loaded_handle
-#pragma weak frazil_loaded_at
+#pragma weak frazil_warm_loads
 
 typedef struct library {
     char *name; /* see frazil_planned; also what the dynamic linker calls it once it is loaded */
@@ -194,11 +193,14 @@ static int make_memfd(const char *name)
     file = (int)syscall(SYS_memfd_create, last, MFD_CLOEXEC | MFD_EXEC);
     if (file < 0 && errno == EINVAL)
         file = (int)syscall(SYS_memfd_create, last, MFD_CLOEXEC);
-    if (file < 0 || file > 2)
-        return file;
-    moved = fcntl(file, F_DUPFD_CLOEXEC, 3);
-    close(file);
-    return moved;
+    if (file >= 0 && file <= 2) {
+        moved = fcntl(file, F_DUPFD_CLOEXEC, 3);
+        close(file);
+        file = moved;
+    }
+    if (frazil_warm_loads && file >= 0)
+        frazil_warm_loads(file);
+    return file;
 }
 
 static bool write_range(int file, const uint8_t *data, size_t offset, size_t length)
@@ -500,12 +502,7 @@ static void *open_last(group *of, int flags)
 static void *open_library(group *of, const library *one, int flags)
 {
     bool loaded = of->loaded;
-    void *handle = frazil_loaded_handle ? frazil_loaded_handle(one->name) : NULL;
-
-    if (handle) {
-        release(of, true);
-        return handle;
-    }
+    void *handle = NULL;
 
     if (loaded || flags & RTLD_NOLOAD) {
         handle = libc.dlopen(one->link, flags);
@@ -678,11 +675,6 @@ static int with_name(int found, Dl_info *info)
 int dladdr(const void *address, Dl_info *info)
 {
     pthread_once(&once, find_libc);
-    if (frazil_loaded_at && (info->dli_fname = frazil_loaded_at(address, &info->dli_fbase))) {
-        info->dli_sname = NULL;
-        info->dli_saddr = NULL;
-        return 1;
-    }
     return with_name(libc.dladdr(address, info), info);
 }
 

@@ -22,7 +22,6 @@
 #define PREFIX FRAZIL_MOUNT
 
 /* Defined in launchers of executables that were built warm. */
-#pragma weak frazil_warm_prepare
 #pragma weak frazil_warm_make
 #pragma weak frazil_warm_leave
 
@@ -91,11 +90,7 @@ static PyStatus preinitialize(const frazil_core *core)
     PyPreConfig config;
     bool application = core->mode != FRAZIL_INTERPRETER;
 
-    if (core->mode == FRAZIL_WARMING)
-        frazil_warm_prepare();
     PyPreConfig_InitPythonConfig(&config);
-    if (core->mode == FRAZIL_WARMING)
-        config.allocator = PYMEM_ALLOCATOR_MALLOC;
     config.isolated = application && !is_set(core, "environment");
     config.use_environment = is_set(core, "environment");
     /* Coercion would change LC_CTYPE in the environment of our children. UTF-8 mode does for the C locale what it is for. */

@@ -13,42 +13,15 @@
 
 #include "core.h"
 #include "python/embed_exit.h"
+#include "python/utf8_mode.h"
 #include "python/warm.h"
 #include "warm/record.h"
-#include "warm/region.h"
 #include "warm/restore.h"
 #include "warm/warm.h"
 
 extern char **environ;
 
-static PyMemAllocatorEx memory_allocator, object_allocator;
-static PyObjectArenaAllocator arena_allocator;
 static bool holds_finalizers; /* the snapshot: its objects must see the end of the program */
-
-/* Stacks of frames, too, are arenas. */
-static void *allocate_arena(void *context, size_t size)
-{
-    (void)context;
-    return frazil_warm == FRAZIL_WARM_MAKING ? frazil_region_allocate(size, 4096)
-                                             : arena_allocator.alloc(arena_allocator.ctx, size);
-}
-
-static void free_arena(void *context, void *arena, size_t size)
-{
-    (void)context;
-    if (!frazil_region_owns(arena))
-        arena_allocator.free(arena_allocator.ctx, arena, size);
-    else if (frazil_warm == FRAZIL_WARM_MAKING)
-        frazil_region_free(arena);
-}
-
-void frazil_warm_prepare(void)
-{
-    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
-    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
-    PyObject_GetArenaAllocator(&arena_allocator);
-    PyObject_SetArenaAllocator(&(PyObjectArenaAllocator){NULL, allocate_arena, free_arena});
-}
 
 /* -- making ----------------------------------------------------------------------------------------------------------- */
 
@@ -178,19 +151,6 @@ int frazil_warm_make(const frazil_core *core)
 
 /* -- going on --------------------------------------------------------------------------------------------------------- */
 
-/* sys.flags, as Python sets it in the C locale. */
-static void set_utf8_mode(void)
-{
-    PyObject *flags = PySys_GetObject("flags");
-    PyObject *names = flags ? PyObject_GetAttrString((PyObject *)Py_TYPE(flags), "__match_args__") : NULL;
-
-    for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++)
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "utf8_mode") == 0)
-            PyStructSequence_SetItem(flags, i, PyLong_FromLong(1));
-    Py_XDECREF(names);
-    PyErr_Clear();
-}
-
 /* Which signals this process ignores: it was started so. Not those that Python ignores by itself, and not libc's own, which
  * posix_spawn leaves ignored. */
 static PyObject *ignored_signals(void)
@@ -215,15 +175,13 @@ static int resume(const frazil_core *core)
 {
     PyObject *variables, *ignored, *result;
 
-    PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &memory_allocator);
-    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &object_allocator);
     PyOS_AfterFork_Child();
     core->step("interpreter");
     variables = environment();
     ignored = ignored_signals();
-    result = PyLong_FromLong(frazil_warm_locale());
-    if (result && frazil_warm_locale() == FRAZIL_LOCALE_C)
-        set_utf8_mode();
+    result = PyBool_FromLong(frazil_warm_locale_is_lenient());
+    if (!frazil_warm_locale_is_c() && !frazil_set_utf8_mode(false)) /* the snapshot was made in the C locale */
+        frazil_warm_give_up("Python's UTF-8 mode cannot be set");
     result = variables && ignored && result ? call_warm("resume", variables, result, ignored) : NULL;
     Py_XDECREF(ignored);
     Py_XDECREF(variables);

@@ -6,9 +6,6 @@
 
 #include "core.h"
 
-/* Before Python is initialised: keep the allocators that a restored process is to use. */
-void frazil_warm_prepare(void);
-
 /* Import what the builder asked for, and write the dump; the exit code. */
 int frazil_warm_make(const frazil_core *core);
 

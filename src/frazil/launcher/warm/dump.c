@@ -13,6 +13,7 @@
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@
 #include "warm/key.h"
 #include "warm/record.h"
 #include "warm/restartable.h"
+#include "warm/warm.h"
 #include "warm/window.h"
 
 #define PAGE 4096ul
@@ -264,7 +266,9 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
 
     if (value < 4096)
         return;
-    if ((object != SNAPSHOT_NONE && live) || (object < SNAPSHOT_NONE && value == to->break_end)) {
+    if (object == SNAPSHOT_NONE && at - (uintptr_t)__builtin_thread_pointer() < SNAPSHOT_THREAD_SIZE)
+        object = SNAPSHOT_THREAD;
+    if ((object != SNAPSHOT_NONE && live) || (object < SNAPSHOT_NONE && (value == to->break_end || value == to->guard))) {
         if (to->own_count == RECORDS_AT_MOST) {
             fail(to, E2BIG);
             return;
@@ -273,7 +277,7 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
         return;
     }
     if (live) {
-        say(to, "stack\t%lx\t%lx\n", at, value);
+        say(to, "points\t%lx\t%lx\n", at, value);
         return;
     }
     uint64_t plain = (value >> 17 | value << 47) ^ to->guard;
@@ -284,6 +288,35 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
         }
         to->mangled[to->mangled_count++] = (snapshot_mangled){at, plain};
     }
+}
+
+/* Memory files that libraries were loaded from. The dynamic linker knows a file that it has loaded by its device and number, and
+ * another process's files may have these numbers. */
+static uint64_t *memory_files, memory_device; /* in memory that is in no snapshot: their numbers differ each time */
+static uint32_t memory_file_count;
+
+void frazil_warm_loads(int file)
+{
+    struct stat status;
+
+    if (frazil_warm != FRAZIL_WARM_MAKING || memory_file_count == RECORDS_AT_MOST || frazil_kernel(SYS_fstat, file, &status) < 0)
+        return;
+    if (!memory_files)
+        memory_files = frazil_window_scratch(RECORDS_AT_MOST * sizeof *memory_files);
+    if (!memory_files)
+        return;
+    memory_device = status.st_dev;
+    memory_files[memory_file_count++] = status.st_ino;
+}
+
+static void forget_files(uintptr_t page)
+{
+    for (uint64_t *at = (uint64_t *)page; memory_file_count && at < (uint64_t *)(page + PAGE) - 1; at++)
+        for (uint32_t i = 0; *at == memory_device && i < memory_file_count; i++)
+            if (at[1] == memory_files[i]) {
+                at[0] = UINT64_MAX;
+                at[1] = i;
+            }
 }
 
 static void look_at_page(dump *to, uintptr_t page, uint32_t object)
@@ -318,6 +351,8 @@ static void put_pages(dump *to, uintptr_t low, uintptr_t high, int protection, u
 
     for (uintptr_t page = low; page < high && protection & PROT_READ; page += PAGE)
         look_at_page(to, page, object);
+    for (uintptr_t page = low; page < high && protection & PROT_WRITE; page += PAGE)
+        forget_files(page);
     piece->object = object < SNAPSHOT_NONE ? object + 1 : 0;
     piece->offset = to->written;
     piece->crc = frazil_crc32(0, (const void *)low, high - low);
@@ -459,14 +494,11 @@ static void put_threads(dump *to)
 
 static void *table(dump *to, size_t each)
 {
-    size_t size = RECORDS_AT_MOST * each;
-    long made
-        = frazil_kernel(SYS_mmap, FRAZIL_SCRATCH, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *made = frazil_window_scratch(RECORDS_AT_MOST * each);
 
-    if (made > 0 && (uint64_t)made < FRAZIL_WINDOW_LOW)
-        return (void *)made;
-    fail(to, ENOMEM);
-    return NULL;
+    if (!made)
+        fail(to, ENOMEM);
+    return made;
 }
 
 static int open_in(dump *to, const char *directory, const char *name)
@@ -486,8 +518,10 @@ static void find_places(dump *to)
 {
     to->stack_low = (uintptr_t)__libc_stack_end;
     for (const frazil_mapping *one = to->mappings; one->high; one++)
-        if (strcmp(one->path, "[stack]") == 0)
+        if (strcmp(one->path, "[stack]") == 0) {
             to->stack_high = one->high;
+            say(to, "stack\t%lx\t%lx\n", one->low, one->high);
+        }
     to->break_end = (uintptr_t)frazil_kernel(SYS_brk, 0);
 }
 
@@ -496,7 +530,7 @@ static uint32_t find_identity(void)
     uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
     uint32_t own = (uint32_t)frazil_kernel(SYS_gettid, 0), found = 0;
 
-    for (uint32_t at = 0; at < 0x900; at += 4)
+    for (uint32_t at = 0; at < SNAPSHOT_THREAD_SIZE; at += 4)
         if (*(const uint32_t *)(thread + at) == own) {
             if (found)
                 return 0;
@@ -547,6 +581,15 @@ static void fill_header(dump *to, snapshot_header *header, uintptr_t resume)
         to->problem = "the C library is not one that is known";
 }
 
+/* glibc marks what is freed with a number that is another one in each process. */
+static void say_mark(dump *to)
+{
+    uint64_t *volatile block = malloc(24);
+
+    free(block);
+    say(to, "freed\t%lx\n", block[1]);
+}
+
 static void put_all(dump *to, uintptr_t resume)
 {
     static const char page[PAGE];
@@ -595,6 +638,7 @@ int frazil_dump_write(const char *directory, uintptr_t resume)
     dl_iterate_phdr(add_library, &to);
     put_descriptors(&to);
     put_threads(&to);
+    say_mark(&to);
     put_all(&to, resume);
     if (to.problem)
         say(&to, "problem\t%s\n", to.problem);

@@ -75,15 +75,17 @@ typedef struct snapshot_object {
     uint8_t build[32]; /* OBJECT_LIBRARY: zero behind it */
 } snapshot_object;
 
-/* A word of the program or of a library that every process has: each process has its own in the same place. */
+/* A word of the program, of the main thread, or of a library that every process has: each process has its own in the same place. */
 typedef struct snapshot_own {
     uint64_t address;
-    uint32_t object; /* a number, or SNAPSHOT_PROGRAM */
+    uint32_t object; /* a number, SNAPSHOT_PROGRAM or SNAPSHOT_THREAD */
     uint32_t reserved;
 } snapshot_own;
 
 #define SNAPSHOT_PROGRAM 0xFFFFFFFFu
-#define SNAPSHOT_NONE 0xFFFFFFFEu
+#define SNAPSHOT_THREAD 0xFFFFFFFEu /* what libc keeps for the main thread, behind its pointer */
+#define SNAPSHOT_NONE 0xFFFFFFFDu
+#define SNAPSHOT_THREAD_SIZE 0x900u
 
 typedef struct snapshot_mangled {
     uint64_t address;

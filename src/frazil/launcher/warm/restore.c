@@ -203,11 +203,23 @@ static inline bool move(uint64_t from, uint64_t size, uint64_t to)
     return frazil_kernel(SYS_mremap, from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == (long)to;
 }
 
+/* Constants of the program and of libraries that every process has: words of them are this process's own. */
+static inline bool is_sealed(const snapshot_piece *piece)
+{
+    return !(piece->protection & PROT_WRITE) && (piece->kind == PIECE_PROGRAM || (piece->kind == PIECE_PAGES && piece->object));
+}
+
+static inline bool protect(const snapshot_piece *piece, uint32_t protection)
+{
+    return frazil_kernel(SYS_mprotect, piece->address, piece->size, protection) == 0;
+}
+
 static inline bool move_pages(const uint8_t *data, const snapshot_piece *piece)
 {
+    uint32_t protection = piece->protection | (is_sealed(piece) ? PROT_WRITE : 0);
+
     return move((uintptr_t)data + piece->offset, piece->size, piece->address)
-        && (piece->protection == PROT_READ
-            || frazil_kernel(SYS_mprotect, piece->address, piece->size, piece->protection) == 0);
+        && (protection == PROT_READ || protect(piece, protection));
 }
 
 /* Without /proc the executable cannot be opened: its bytes are in the image, which is mapped. */
@@ -313,7 +325,7 @@ static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *p
 }
 
 /* Read what this process keeps. */
-static bool keep(exchange *with)
+static void keep(exchange *with)
 {
     uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
 
@@ -321,9 +333,11 @@ static bool keep(exchange *with)
     with->pointer_guard = *(const uint64_t *)(thread + POINTER_GUARD);
     for (uint32_t i = 0; i < with->header->own.count; i++) {
         const snapshot_own *one = &with->own[i];
-        if (one->object != SNAPSHOT_PROGRAM && one->object >= with->header->objects.count)
-            return false;
-        uint64_t by = one->object == SNAPSHOT_PROGRAM ? 0 : with->objects[one->object].base - with->bases.object[one->object];
+        uint64_t by = 0;
+        if (one->object == SNAPSHOT_THREAD)
+            by = with->header->thread - thread;
+        else if (one->object < with->header->objects.count)
+            by = with->objects[one->object].base - with->bases.object[one->object];
         with->values[i] = *(const uint64_t *)(one->address - by);
     }
     with->vdso = getauxval(AT_SYSINFO_EHDR);
@@ -333,7 +347,6 @@ static bool keep(exchange *with)
         if (with->pieces[i].kind == PIECE_PAGES && with->linker < with->header->objects.count
             && with->pieces[i].object == with->linker + 1)
             keep_vdso(with, with->objects[with->linker].base - with->bases.object[with->linker], &with->pieces[i]);
-    return true;
 }
 
 __attribute__((noreturn)) static void run_exchange(const exchange *with)
@@ -361,6 +374,9 @@ __attribute__((noreturn)) static void run_exchange(const exchange *with)
     }
     for (uint32_t i = 0; done && i < with->linker_words; i++)
         *(uint64_t *)with->vdso_words[i].address = with->vdso_words[i].value;
+    for (uint32_t i = 0; done && i < header->pieces.count; i++)
+        if (is_sealed(&with->pieces[i]))
+            done &= protect(&with->pieces[i], with->pieces[i].protection);
     if (!done)
         start_cold("memory cannot be replaced");
     *(uint64_t *)(thread + STACK_GUARD) = with->stack_guard;
@@ -431,10 +447,11 @@ static const char *restore(const frazil_snapshot *snapshot, exchange *with)
         return "the snapshot is damaged: its pages do not hold";
     if (!window_is_free(snapshot->header))
         return "an address of the snapshot is taken";
-    if (!put_all(snapshot) || !keep(with)) {
+    if (!put_all(snapshot)) {
         frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);
         return "memory cannot be mapped";
     }
+    keep(with);
     guard();
     frazil_restartable_leave();
     run_exchange(with);

@@ -38,12 +38,15 @@ bool frazil_window_entered(void)
 
 /* -- mappings --------------------------------------------------------------------------------------------------------- */
 
-static void *scratch(size_t size)
+void *frazil_window_scratch(size_t size)
 {
-    long made
-        = frazil_kernel(SYS_mmap, FRAZIL_SCRATCH, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static uintptr_t at = FRAZIL_SCRATCH;
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    long made = -EEXIST;
 
-    return made < 0 && made > -4096 ? NULL : (void *)made;
+    for (; made == -EEXIST && at < FRAZIL_WINDOW_LOW - size; at += up(size)) /* what was taken before the beginning is still there */
+        made = frazil_kernel(SYS_mmap, at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return made > 0 ? (void *)made : NULL;
 }
 
 static uint64_t take_number(char **at, int base)
@@ -84,8 +87,8 @@ static char *take_mapping(char *at, frazil_mapping *one)
 
 frazil_mapping *frazil_window_mappings(void)
 {
-    char *text = scratch(TEXT_AT_MOST);
-    frazil_mapping *all = scratch(MAPPINGS_AT_MOST * sizeof *all);
+    char *text = frazil_window_scratch(TEXT_AT_MOST);
+    frazil_mapping *all = frazil_window_scratch(MAPPINGS_AT_MOST * sizeof *all);
     long file = frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), length = 0, read = 1;
     size_t count = 0;
 

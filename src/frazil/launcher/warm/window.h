@@ -10,11 +10,12 @@
 #define FRAZIL_WARM_WINDOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FRAZIL_WINDOW_LOW 0x100000000000ul
 #define FRAZIL_WINDOW_HIGH 0x200000000000ul
-/* Memory that is in no snapshot. */
+/* From here on is memory that is in no snapshot. */
 #define FRAZIL_SCRATCH 0x0F0000000000ul
 
 /* Whether this process is one that began again. */
@@ -22,6 +23,9 @@ bool frazil_window_entered(void);
 
 /* Begin again in the window. Returns only when that cannot be, with the reason. */
 const char *frazil_window_enter(int argc, char **argv);
+
+/* Memory, zeroed, that is in no snapshot; NULL when there is none. */
+void *frazil_window_scratch(size_t size);
 
 /* A mapping of this process, as the kernel lists it. */
 typedef struct frazil_mapping {
