@@ -189,7 +189,7 @@ def finish(snapshot: Snapshot, conditions: Sequence[Condition], flags: int) -> b
         data += content
     header[2], header[3], header[_PLACES - 1] = 0, len(data), flags
     _HEADER.pack_into(data, 0, *header[:_PLACES], *(number for place in places for number in place))
-    crc = zlib.crc32(memoryview(data)[snapshot.tables :], zlib.crc32(bytes(data[: _HEADER.size])))
+    crc = zlib.crc32(memoryview(data)[snapshot.tables :], zlib.crc32(bytes(data[:PAGE])))
     struct.pack_into("<I", data, _CRC_OFFSET, crc)
     return bytes(data)
 

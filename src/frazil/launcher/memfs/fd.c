@@ -134,6 +134,7 @@ frazil_node *frazil_fd_take(int fd)
     if (node == NULL)
         return NULL;
     set(slot, NULL);
+    slot->kernel_number = slot->kernel_device = 0;
     return node != &internal ? node : NULL;
 }
 

@@ -339,6 +339,7 @@ static int unback(frazil_node *node)
     heap_bytes += heap != NULL ? file->size : 0;
     frazil_fd_drop(file->backing);
     file->backing = -1;
+    file->kernel_number = file->kernel_device = 0;
     leave_backed(node);
     leave_idle(node);
     return 0;

@@ -584,10 +584,14 @@ static void fill_header(dump *to, snapshot_header *header, uintptr_t resume)
 /* glibc marks what is freed with a number that is another one in each process. */
 static void say_mark(dump *to)
 {
-    uint64_t *volatile block = malloc(24);
-
-    free(block);
-    say(to, "freed\t%lx\n", block[1]);
+    for (size_t size = 1000; size > 500; size -= 16) { /* one of these sizes has room in the thread's cache, which it marks */
+        uint64_t *volatile block = malloc(size);
+        free(block);
+        if (block[1] >> 47) {
+            say(to, "freed\t%lx\n", block[1]);
+            return;
+        }
+    }
 }
 
 static void put_all(dump *to, uintptr_t resume)

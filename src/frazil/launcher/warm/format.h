@@ -18,7 +18,7 @@ typedef struct snapshot_table {
 typedef struct snapshot_header {
     uint8_t magic[8];
     uint32_t version;
-    uint32_t crc; /* of the header, with this field zero, and of the tables */
+    uint32_t crc; /* of the first page, with this field zero, and of the tables */
     uint64_t size; /* of the whole snapshot */
     uint64_t tables; /* offset of the tables, which end the snapshot */
     uint8_t image[32]; /* digest of the image that it was made with */

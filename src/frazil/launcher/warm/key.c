@@ -67,7 +67,7 @@ static bool tables_hold(const snapshot_header *header)
 const char *frazil_snapshot_open(frazil_snapshot *snapshot)
 {
     snapshot_header copy;
-    uint32_t crc;
+    uint32_t crc, crc_now;
 
     if (!find_segment(snapshot))
         return "";
@@ -81,7 +81,8 @@ const char *frazil_snapshot_open(frazil_snapshot *snapshot)
     copy.crc = 0;
     snapshot->header = (const snapshot_header *)snapshot->data;
     snapshot->tables = snapshot->data + copy.tables;
-    if (frazil_crc32(frazil_crc32(0, &copy, sizeof copy), snapshot->tables, copy.size - copy.tables) != crc || !tables_hold(&copy)
+    crc_now = frazil_crc32(frazil_crc32(0, &copy, sizeof copy), snapshot->data + sizeof copy, PAGE - sizeof copy);
+    if (frazil_crc32(crc_now, snapshot->tables, copy.size - copy.tables) != crc || !tables_hold(&copy)
         || snapshot->tables[copy.text.offset + copy.text.count - 1] != '\0')
         return "the snapshot is damaged: its tables do not hold";
     return NULL;

@@ -10,10 +10,12 @@
 #define _GNU_SOURCE
 #include "warm/restore.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +304,7 @@ typedef struct exchange {
     uint64_t stack_guard;
     uint64_t pointer_guard;
     uint64_t vdso;
+    uint64_t vdso_size;
     uint32_t linker; /* number of the dynamic linker among the objects */
     uint32_t linker_words;
     struct {
@@ -310,7 +313,15 @@ typedef struct exchange {
     } vdso_words[32];
 } exchange;
 
-#define VDSO_SIZE 0x4000ul
+static uint64_t size_of_vdso(const Elf64_Ehdr *header)
+{
+    const Elf64_Phdr *one = (const Elf64_Phdr *)((uintptr_t)header + header->e_phoff);
+
+    for (int i = 0; i < header->e_phnum; i++)
+        if (one[i].p_type == PT_LOAD)
+            return one[i].p_memsz;
+    return 0;
+}
 
 /* Where the dynamic linker keeps addresses of the vDSO: the snapshot's process was not shown any. */
 static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *piece)
@@ -318,7 +329,7 @@ static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *p
     const uint64_t *at = (const uint64_t *)(piece->address - moved_by);
 
     for (uint64_t i = 0; i < piece->size / 8; i++)
-        if (at[i] - with->vdso < VDSO_SIZE && with->linker_words < 32) {
+        if (at[i] - with->vdso < with->vdso_size && with->linker_words < 32) {
             with->vdso_words[with->linker_words].address = piece->address + i * 8;
             with->vdso_words[with->linker_words++].value = at[i];
         }
@@ -341,6 +352,7 @@ static void keep(exchange *with)
         with->values[i] = *(const uint64_t *)(one->address - by);
     }
     with->vdso = getauxval(AT_SYSINFO_EHDR);
+    with->vdso_size = with->vdso ? size_of_vdso((const Elf64_Ehdr *)with->vdso) : 0;
     while (with->linker < with->header->objects.count && with->bases.object[with->linker] != getauxval(AT_BASE))
         with->linker++;
     for (uint32_t i = 0; with->vdso && i < with->header->pieces.count; i++)
@@ -411,6 +423,7 @@ static const char *reason_for_cold(char **argv)
 static bool make_fresh(int argc, char **argv, bool debug, uint64_t begun)
 {
     long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    pthread_attr_t attributes;
 
     if (frazil_kernel(SYS_mmap, FRAZIL_FRESH, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) != (long)FRAZIL_FRESH)
         return false;
@@ -422,6 +435,8 @@ static bool make_fresh(int argc, char **argv, bool debug, uint64_t begun)
         .file = (const char *)getauxval(AT_EXECFN),
         .begun = begun,
     };
+    if (pthread_getattr_default_np(&attributes) == 0)
+        pthread_attr_getstacksize(&attributes, &FRAZIL_FRESH->thread_stack);
     return true;
 }
 
@@ -484,6 +499,17 @@ void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun)
 
 /* -- afterwards ------------------------------------------------------------------------------------------------------- */
 
+/* glibc takes the size of threads' stacks from the limits when it begins. */
+static void renew_thread_stack(size_t size)
+{
+    pthread_attr_t attributes;
+    size_t now;
+
+    if (size && pthread_getattr_default_np(&attributes) == 0 && pthread_attr_getstacksize(&attributes, &now) == 0 && now != size
+        && pthread_attr_setstacksize(&attributes, size) == 0)
+        pthread_setattr_default_np(&attributes);
+}
+
 void frazil_warm_restored(void)
 {
     frazil_fresh *own = FRAZIL_FRESH;
@@ -494,6 +520,7 @@ void frazil_warm_restored(void)
         setlocale(LC_CTYPE, "C");
     if (!frazil_warm_locale_is_c() && strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         start_cold("the locale's encoding is not UTF-8");
+    renew_thread_stack(own->thread_stack);
     frazil_record_replay();
     frazil_record_after();
     frazil_go_on(own->argc, own->argv, own->begun);

@@ -12,6 +12,7 @@ typedef struct frazil_fresh {
     char **argv;
     char **environment;
     const char *file; /* the executable, where there is no /proc */
+    unsigned long thread_stack; /* bytes; what libc gives new threads, as the limits were */
     unsigned long long begun; /* nanoseconds; when main did */
     struct {
         unsigned long words[4];
