@@ -142,8 +142,11 @@ def _own_threads() -> None:
     threading._active[main._ident] = main
 
 
-def resume(environment: "dict[bytes, bytes]", lenient: bool, ignored: "list[int]") -> None:
-    """Make what Python keeps of the process that of this one; ``ignored`` are the signals that it was started to ignore."""
+def resume(environment: "dict[bytes, bytes]", errors: str, ignored: "list[int]") -> None:
+    """Make what Python keeps of the process that of this one; ``ignored`` are the signals that it was started to ignore.
+
+    ``errors`` is how the standard streams take what cannot be decoded.
+    """
     _pending.clear()
     posix = sys.modules["posix"]
     posix.environ.clear()
@@ -151,7 +154,7 @@ def resume(environment: "dict[bytes, bytes]", lenient: bool, ignored: "list[int]
     os = sys.modules["os"]
     os.environ._data.clear()
     os.environ._data.update(environment)
-    _renew_streams(posix, "surrogateescape" if lenient else "strict")
+    _renew_streams(posix, errors)
     boot.set_process()
     _take_signals(ignored)
     for name, renew in _RENEWED.items():

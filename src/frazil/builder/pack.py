@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import icecube
 from frazil import __version__
 from frazil.builder.bytecode import read_content
-from frazil.builder.elf import ElfError, trim, without_host_paths
+from frazil.builder.elf import trim, without_host_paths
 from frazil.builder.imports import importable
 from frazil.builder.runtime import pmm_settings
 from frazil.errors import SourceError

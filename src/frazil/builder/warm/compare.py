@@ -2,8 +2,8 @@
 
 Everything that a snapshot holds stands at the same address in every process. So two dumps differ only where each process has
 something of its own: what the dump itself has marked (words that stay the new process's, pointers that libc mangles), what
-belongs to the thread, the mark that malloc sets on what is freed, and addresses of the stack in frames that have ended. Any other difference cannot be explained, and what
-holds it cannot be in a snapshot.
+belongs to the thread, the mark that malloc sets on what is freed, and addresses of the stack in frames that have ended. Any
+other difference cannot be explained, and what holds it cannot be in a snapshot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _GUARDS: Final = (0x28, 0x30)
 """Stack guard and pointer guard, from the thread pointer: glibc's ABI for x86-64."""
 _SMALL: Final = 1 << 32
-"""Time, random numbers and identities are made up, and no pointer differs: such a word counts something, or is a time of memfs."""
+"""No pointer differs, and time, random numbers and identities are made up: such a word counts something."""
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
 
 
@@ -47,7 +47,10 @@ def compare(first: Dump, second: Dump) -> tuple[Unexplained, ...]:
         for one, other in _pairs(first.snapshot, second.snapshot)
         if not _is_of_linker(first.snapshot, one)
         for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other))
-        if max(values) >= _SMALL and address not in own and values != (first.freed, second.freed) and not _are_of_stack(values, first, second)
+        if max(values) >= _SMALL
+        and address not in own
+        and values != (first.freed, second.freed)
+        and not _are_of_stack(values, first, second)
     )
 
 

@@ -179,7 +179,7 @@ static int resume(const frazil_core *core)
     core->step("interpreter");
     variables = environment();
     ignored = ignored_signals();
-    result = PyBool_FromLong(frazil_warm_locale_is_lenient());
+    result = PyUnicode_FromString(frazil_warm_locale_is_lenient() ? "surrogateescape" : "strict");
     if (!frazil_warm_locale_is_c() && !frazil_set_utf8_mode(false)) /* the snapshot was made in the C locale */
         frazil_warm_give_up("Python's UTF-8 mode cannot be set");
     result = variables && ignored && result ? call_warm("resume", variables, result, ignored) : NULL;

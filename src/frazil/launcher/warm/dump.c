@@ -290,8 +290,8 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
     }
 }
 
-/* Memory files that libraries were loaded from. The dynamic linker knows a file that it has loaded by its device and number, and
- * another process's files may have these numbers. */
+/* Memory files that libraries were loaded from. The dynamic linker knows a file that it has loaded by its device and number,
+ * and another process's files may have these numbers. */
 static uint64_t *memory_files, memory_device; /* in memory that is in no snapshot: their numbers differ each time */
 static uint32_t memory_file_count;
 
@@ -299,7 +299,8 @@ void frazil_warm_loads(int file)
 {
     struct stat status;
 
-    if (frazil_warm != FRAZIL_WARM_MAKING || memory_file_count == RECORDS_AT_MOST || frazil_kernel(SYS_fstat, file, &status) < 0)
+    if (frazil_warm != FRAZIL_WARM_MAKING || memory_file_count == RECORDS_AT_MOST
+        || frazil_kernel(SYS_fstat, file, &status) < 0)
         return;
     if (!memory_files)
         memory_files = frazil_window_scratch(RECORDS_AT_MOST * sizeof *memory_files);

@@ -75,7 +75,8 @@ typedef struct snapshot_object {
     uint8_t build[32]; /* OBJECT_LIBRARY: zero behind it */
 } snapshot_object;
 
-/* A word of the program, of the main thread, or of a library that every process has: each process has its own in the same place. */
+/* A word of the program, of the main thread, or of a library that every process has: each process has its own in the same
+ * place. */
 typedef struct snapshot_own {
     uint64_t address;
     uint32_t object; /* a number, SNAPSHOT_PROGRAM or SNAPSHOT_THREAD */

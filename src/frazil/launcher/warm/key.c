@@ -57,9 +57,9 @@ static bool is_inside(const snapshot_header *header, snapshot_table table, size_
 
 static bool tables_hold(const snapshot_header *header)
 {
-    return is_inside(header, header->pieces, sizeof(snapshot_piece)) && is_inside(header, header->objects, sizeof(snapshot_object))
-        && header->objects.count <= FRAZIL_OBJECTS_AT_MOST && is_inside(header, header->own, sizeof(snapshot_own))
-        && is_inside(header, header->mangled, sizeof(snapshot_mangled))
+    return is_inside(header, header->pieces, sizeof(snapshot_piece))
+        && is_inside(header, header->objects, sizeof(snapshot_object)) && header->objects.count <= FRAZIL_OBJECTS_AT_MOST
+        && is_inside(header, header->own, sizeof(snapshot_own)) && is_inside(header, header->mangled, sizeof(snapshot_mangled))
         && is_inside(header, header->conditions, sizeof(snapshot_condition)) && is_inside(header, header->text, 1)
         && header->text.count > 0;
 }

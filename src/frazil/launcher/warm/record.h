@@ -1,9 +1,10 @@
 /* What a process told the C library while a snapshot was made of it, and what it asked the system for.
  *
- * Theory of operation. A restored process has an environment of its own: variables that were set are recorded, in memory that the
- * snapshot holds, and set again. So are handlers of fork, which it runs as a child does. What was asked (environment, files, time, random numbers) goes as notes to a file beside the dump; the builder
- * makes of them the snapshot's key, or leaves the module out that asked. Time, random numbers and identities are made up while
- * recording, the same ones in every dump: two dumps then differ only by the addresses of what the system placed. */
+ * Theory of operation. A restored process has an environment of its own: variables that were set are recorded, in memory that
+ * the snapshot holds, and set again. So are handlers of fork, which it runs as a child does. What was asked (environment,
+ * files, time, random numbers) goes as notes to a file beside the dump; the builder makes of them the snapshot's key, or leaves
+ * the module out that asked. Time, random numbers and identities are made up while recording, the same ones in every dump: two
+ * dumps then differ only by the addresses of what the system placed. */
 #ifndef FRAZIL_WARM_RECORD_H
 #define FRAZIL_WARM_RECORD_H
 

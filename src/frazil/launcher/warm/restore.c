@@ -1,12 +1,12 @@
 /* Maps a snapshot back: from here on the process is the one that the snapshot was made of, as a child is after fork.
  *
- * Theory of operation. The process that begins has a C library and a dynamic linker somewhere; those of the snapshot stand in the
- * window. First everything is put in its place that is nowhere in use: pages of the snapshot are moved there from where the kernel
- * mapped them with the program, so no file is opened for them. What does not fit or hold until then leads to a cold start in this
- * process. Then, calling nothing but the kernel: what this process must keep is read; code and constants of the C library and the
- * dynamic linker are moved into the window; the program's data is replaced; the thread pointer is set; and what was read is
- * written. What comes after that can fail only if the snapshot is wrong although its checksums hold; then, or at a fault, the
- * program executes itself once more, with a mark in the environment that makes it start cold. */
+ * Theory of operation. The process that begins has a C library and a dynamic linker somewhere; those of the snapshot stand in
+ * the window. First everything is put in its place that is nowhere in use: pages of the snapshot are moved there from where the
+ * kernel mapped them with the program, so no file is opened for them. What does not fit or hold until then leads to a cold
+ * start in this process. Then, calling nothing but the kernel: what this process must keep is read; code and constants of the C
+ * library and the dynamic linker are moved into the window; the program's data is replaced; the thread pointer is set; and what
+ * was read is written. What comes after that can fail only if the snapshot is wrong although its checksums hold; then, or at a
+ * fault, the program executes itself once more, with a mark in the environment that makes it start cold. */
 #define _GNU_SOURCE
 #include "warm/restore.h"
 
@@ -145,7 +145,8 @@ static bool is_in_program(const snapshot_piece *piece)
     const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
 
     for (unsigned long i = 0; i < getauxval(AT_PHNUM); i++) {
-        uint64_t low = headers[i].p_vaddr & ~(PAGE - 1), high = (headers[i].p_vaddr + headers[i].p_memsz + PAGE - 1) & ~(PAGE - 1);
+        uint64_t low = headers[i].p_vaddr & ~(PAGE - 1),
+                 high = (headers[i].p_vaddr + headers[i].p_memsz + PAGE - 1) & ~(PAGE - 1);
         if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && piece->address >= low && piece->address <= high
             && piece->size <= high - piece->address)
             return true;
@@ -397,7 +398,8 @@ __attribute__((noreturn)) static void run_exchange(const exchange *with)
     *(uint32_t *)(thread + header->identity) = (uint32_t)frazil_kernel(SYS_set_tid_address, thread + header->identity);
     frazil_kernel(SYS_set_robust_list, header->robust, 24);
     if (header->restartable_size)
-        frazil_kernel(SYS_rseq, thread + (uint64_t)header->restartable, header->restartable_size, 0, FRAZIL_RESTARTABLE_SIGNATURE);
+        frazil_kernel(
+            SYS_rseq, thread + (uint64_t)header->restartable, header->restartable_size, 0, FRAZIL_RESTARTABLE_SIGNATURE);
     ((void (*)(void))header->resume)();
     __builtin_unreachable();
 }

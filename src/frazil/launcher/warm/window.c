@@ -44,7 +44,8 @@ void *frazil_window_scratch(size_t size)
     long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
     long made = -EEXIST;
 
-    for (; made == -EEXIST && at < FRAZIL_WINDOW_LOW - size; at += up(size)) /* what was taken before the beginning is still there */
+    for (; made == -EEXIST && at < FRAZIL_WINDOW_LOW - size;
+        at += up(size)) /* what was taken before the beginning is still there */
         made = frazil_kernel(SYS_mmap, at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     return made > 0 ? (void *)made : NULL;
 }
@@ -72,8 +73,7 @@ static char *take_mapping(char *at, frazil_mapping *one)
     one->low = take_number(&at, 16);
     at++;
     one->high = take_number(&at, 16);
-    one->protection
-        = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0) | (at[3] == 'x' ? PROT_EXEC : 0);
+    one->protection = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0) | (at[3] == 'x' ? PROT_EXEC : 0);
     one->shared = at[4] == 's';
     at += 6;
     one->offset = take_number(&at, 16);
@@ -154,8 +154,8 @@ static const char *interpreter(const Elf64_Phdr *headers, unsigned long count)
 static bool map_segment(int file, const Elf64_Phdr *one, uintptr_t base)
 {
     uintptr_t start = base + one->p_vaddr, end = start + one->p_filesz, last = start + one->p_memsz;
-    long protection
-        = (one->p_flags & PF_R ? PROT_READ : 0) | (one->p_flags & PF_W ? PROT_WRITE : 0) | (one->p_flags & PF_X ? PROT_EXEC : 0);
+    long protection = (one->p_flags & PF_R ? PROT_READ : 0) | (one->p_flags & PF_W ? PROT_WRITE : 0)
+        | (one->p_flags & PF_X ? PROT_EXEC : 0);
     long flags = MAP_PRIVATE | MAP_FIXED;
 
     if (frazil_kernel(SYS_mmap, down(start), up(end) - down(start), protection, flags, file, down(one->p_offset))
@@ -250,9 +250,9 @@ __attribute__((noreturn)) static void start(
                      "xor %%ebp, %%ebp\n\t"
                      "xor %%edx, %%edx\n\t"
                      "jmp *%1"
-                     :
-                     : "r"(block), "r"(entry)
-                     : "memory");
+        :
+        : "r"(block), "r"(entry)
+        : "memory");
     __builtin_unreachable();
 }
 

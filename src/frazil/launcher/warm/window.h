@@ -1,11 +1,11 @@
 /* The window: addresses at which everything stands that a snapshot holds outside of the program.
  *
- * Theory of operation. A snapshot is of a whole process, its C library and dynamic linker included, and all of that must stand at
- * the same addresses in every process that is restored. The kernel places what a process maps; so the process that a snapshot is
- * made of first takes all free addresses above the window away from the kernel (mappings without access), maps the dynamic linker
- * once more, which now can only be put into the window, and starts it as the kernel would have: the program begins again, and
- * whatever it maps from then on stands in the window, in the same order at the same places each time. The kernel's vDSO, whose
- * place and content are each machine's own, is not shown to that dynamic linker. */
+ * Theory of operation. A snapshot is of a whole process, its C library and dynamic linker included, and all of that must stand
+ * at the same addresses in every process that is restored. The kernel places what a process maps; so the process that a
+ * snapshot is made of first takes all free addresses above the window away from the kernel (mappings without access), maps the
+ * dynamic linker once more, which now can only be put into the window, and starts it as the kernel would have: the program
+ * begins again, and whatever it maps from then on stands in the window, in the same order at the same places each time. The
+ * kernel's vDSO, whose place and content are each machine's own, is not shown to that dynamic linker. */
 #ifndef FRAZIL_WARM_WINDOW_H
 #define FRAZIL_WARM_WINDOW_H
 
