@@ -1,19 +1,20 @@
 """Builds ``programs/`` cold and warm, starts each many times, and writes ``libraries.md``: what fits into snapshots.
 
-``nox -s warm_libraries`` runs it; ``-- requests django`` names some. Addresses are random (that is checked). A start
-whose output or exit code differs from the cold one's fails the run; a build that makes no snapshot does so too, unless
+``nox -s warm_libraries`` runs it for each supported Python of this machine; ``-- requests django`` names some programs,
+``--write`` writes the page, ``--cold`` only builds and starts cold. Addresses are random (that is checked). A start whose
+output or exit code differs from the cold one's fails the run; a build that makes no snapshot does so too, unless
 ``--keep-going``.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from conftest import SUPPORTED, interpreters  # noqa: E402 - tests are no package
 from frazil.builder.elf import SNAPSHOT_ADDRESS, ElfFile  # noqa: E402 - as above
 from started import WARM, start  # noqa: E402 - tests are no package
 
@@ -37,6 +39,7 @@ class Result:
     """What became of one program."""
 
     name: str
+    version: str
     starts: int = 0
     warm: int = 0
     size: int = 0
@@ -70,9 +73,10 @@ def build(source: Path, output: Path, python: Path, *options: str) -> tuple[str,
     return (done.stderr, "") if done.returncode == 0 else ("", done.stderr)
 
 
-def try_program(source: Path, python: Path, runs: int, work: Path) -> Result:
-    """Build it both ways and compare."""
-    result = Result(source.stem.removeprefix("use_"))
+def try_program(source: Path, version: str, runs: int, place: Path) -> Result:
+    """Build it both ways and compare; 0 runs: only build it cold, and start it so."""
+    result = Result(source.stem.removeprefix("use_"), version)
+    work, python = place / version, interpreters()[version]
     _, failure = build(source, work / source.stem, python)
     if failure:
         result.differences.append(f"the build failed: {failure.strip()}")
@@ -81,8 +85,14 @@ def try_program(source: Path, python: Path, runs: int, work: Path) -> Result:
     if expected.code != 0:
         result.differences.append(f"it fails cold: {expected.error[-400:]}")
         return result
+    again = start([work / source.stem])[1]
+    if again != expected:
+        result.differences.append("two cold starts are not the same")
+        return result
+    if runs == 0:
+        (work / source.stem).unlink()
+        return result
     warm = work / "warm" / source.stem
-    warm.parent.mkdir(exist_ok=True)
     warned, failure = build(source, warm, python, "--warm")
     if failure:
         result.differences.append(failure.strip().splitlines()[0])
@@ -105,43 +115,63 @@ def try_program(source: Path, python: Path, runs: int, work: Path) -> Result:
     return result
 
 
-def page(results: Sequence[Result], python: Path, runs: int) -> Iterator[str]:
-    """The table."""
-    version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    good = sum(one.good for one in results)
+def page(results: Sequence[Result], runs: int) -> Iterator[str]:
+    """The tables, one for each version."""
     yield "# Libraries in snapshots"
     yield ""
-    yield "Written by `nox -s warm_libraries` (`tests/warm/libraries.py`): each program of `programs/` was built cold and"
-    yield f"warm, and started {runs} times under random addresses; a difference is output or exit code unlike a cold start's."
-    yield f"{version}: {good} of {len(results)} programs started warm each time without a difference."
-    yield ""
-    yield "| program | snapshot, MiB | warm starts | differences | what was left out, and why |"
-    yield "|---|---:|---:|---:|---|"
-    for one in results:
-        yield one.row()
+    yield "Written by `nox -s warm_libraries -- --write` (`tests/warm/libraries.py`): each program of `programs/` was built"
+    yield f"cold and warm, and started {runs} times under random addresses; a difference is output or exit code unlike a cold"
+    yield "start's."
+    for version in dict.fromkeys(one.version for one in results):
+        rows = sorted((one for one in results if one.version == version), key=lambda one: one.name)
+        python = subprocess.run(
+            [interpreters()[version], "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        yield ""
+        yield f"## {python}"
+        yield ""
+        yield f"{sum(one.good for one in rows)} of {len(rows)} programs started warm each time without a difference."
+        yield ""
+        yield "| program | snapshot, MiB | warm starts | differences | what was left out, and why |"
+        yield "|---|---:|---:|---:|---|"
+        for one in rows:
+            yield one.row()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", help="programs; all of them if none is named")
+    parser.add_argument("--versions", nargs="+", default=[one for one in SUPPORTED if one in interpreters()])
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--cold", action="store_true", help="only build cold, and start so")
+    parser.add_argument("--parallel", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
+    parser.add_argument("--keep-going", action="store_true", help="exit with 0 whatever was found")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Try all or some, print, and write the table when all were tried."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--python", type=Path, default=Path(sys.base_prefix) / f"bin/python3.{sys.version_info.minor}")
-    parser.add_argument("--keep-going", action="store_true", help="exit with 0 whatever was found")
-    arguments = parser.parse_args()
+    """Try all or some, print, and write the page when asked to."""
+    asked = arguments()
     require_random_addresses()
     sources = [
         one for one in sorted((HERE / "programs").glob("use_*.py"))
-        if not arguments.names or one.stem.removeprefix("use_") in arguments.names
+        if not asked.names or one.stem.removeprefix("use_") in asked.names
     ]  # fmt: skip
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="frazil-libraries-") as work:
-        for source in sources:
-            results.append(try_program(source, arguments.python, arguments.runs, Path(work)))
-            print(re.sub(os.fspath(Path(work)), "", results[-1].row()), flush=True)
-    if not arguments.names:
-        TABLE.write_text("\n".join(page(results, arguments.python, arguments.runs)) + "\n")
-    if not arguments.keep_going and not all(one.good for one in results):
+    runs = 0 if asked.cold else asked.runs
+    with tempfile.TemporaryDirectory(prefix="frazil-libraries-") as place, ThreadPoolExecutor(asked.parallel) as pool:
+        for version in asked.versions:
+            (Path(place) / version / "warm").mkdir(parents=True)
+        tries = [
+            pool.submit(try_program, source, version, runs, Path(place)) for version in asked.versions for source in sources
+        ]
+        for one in tries:
+            results.append(one.result())
+            print(results[-1].version, re.sub(place, "", results[-1].row()), flush=True)
+    if asked.write:
+        TABLE.write_text("\n".join(page(results, runs)) + "\n")
+    if not asked.keep_going and not all(not one.differences if asked.cold else one.good for one in results):
         sys.exit(1)
 
 

@@ -4,7 +4,7 @@
 # ///
 import asyncio
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientConnectorError, ClientSession, web
 
 
 async def echo(request):
@@ -15,8 +15,14 @@ async def echo(request):
     return socket
 
 
+async def add(request):
+    body = await request.json()
+    return web.json_response({"sum": sum(body["numbers"]), "query": dict(request.query)}, headers={"X-Made": "here"})
+
+
 async def main():
     application = web.Application()
+    application.router.add_post("/add", add)
     application.router.add_get("/", echo)
     runner = web.AppRunner(application)
     await runner.setup()
@@ -26,6 +32,14 @@ async def main():
     async with ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/") as socket:
         await socket.send_str("hello")
         print((await socket.receive()).data)
+        async with session.post(f"http://127.0.0.1:{port}/add?a=b", json={"numbers": [1, 2, 3]}) as answer:
+            print(answer.status, answer.headers["X-Made"], await answer.json())
+        async with session.get(f"http://127.0.0.1:{port}/nowhere") as answer:
+            print(answer.status, await answer.text())
+        try:
+            await session.get("http://127.0.0.1:1/")
+        except ClientConnectorError as error:
+            print(type(error.os_error).__name__)
     await runner.cleanup()
 
 

@@ -3,7 +3,7 @@
 # dependencies = ["attrs"]
 # ///
 import attr
-from attrs import asdict, define, field, validators
+from attrs import asdict, define, evolve, field, fields, validators
 
 
 @define(order=True)
@@ -12,7 +12,19 @@ class Point:
     y: int = attr.Factory(lambda: 2)
 
 
+@define(frozen=True, slots=True)
+class Line:
+    name: str = field(converter=str.strip, repr=lambda value: value.upper())
+    points: list[Point] = field(factory=list, metadata={"unit": "m"})
+
+
 if __name__ == "__main__":
+    line = Line("  a ", [Point(1, 5)])
+    print(line, evolve(line, name="b"), fields(Line).points.metadata["unit"], asdict(line, filter=attr.filters.exclude(list)))
+    try:
+        line.name = "c"
+    except attr.exceptions.FrozenInstanceError as error:
+        print(type(error).__name__)
     print(Point(1), asdict(Point(3, 4)), sorted([Point(2), Point(1)]))
     try:
         Point("a")

@@ -18,6 +18,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_GET(self):
+        self.send_response(302 if self.path == "/" else 404)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, *_):
         pass
 
@@ -27,5 +33,11 @@ if __name__ == "__main__":
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
     code = main(["http", "--ignore-stdin", "--body", "--pretty=all", "POST", address, "a=b", "c:=[1,2]"])
+    asked = [
+        ["--pretty=none", "--headers", "--follow", "--check-status", address],
+        ["--offline", "--print=HB", "--form", address, "f=g", "X-H:1", "q==2", "Host:here"],
+    ]
+    codes = [main(["http", "--ignore-stdin", *words]) for words in asked]
+    print(int(code), *map(int, codes))
     server.shutdown()
-    sys.exit(int(code))
+    sys.exit(int(codes[0]) - 4)  # 4: the answer is 404
