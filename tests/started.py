@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
+
+from frazil.builder.warm.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 WARM: Final = "frazil: warm: warm"
 _OURS: Final = "frazil: warm: "
-ENVIRONMENT: Final = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+ENVIRONMENT: Final = {**environment(), "LANG": "C.UTF-8"}
 
 
 class Outcome(NamedTuple):

@@ -10,87 +10,21 @@ from frazil_runtime import boot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 _pending: "list[bool]" = [True]
 """Whether this process is yet to be made the snapshot's successor."""
 
 
-_ZONE = ("altzone", "daylight", "timezone", "tzname")
-"""What the time module says of the local time zone."""
-
-
-class _WatchedPlatform:
-    """``os.uname`` and ``platform.uname`` while a snapshot is made: notes which functions of ``platform`` tell what.
-
-    That module asks the system once, and tells others from what it keeps.
-    """
-
-    def __init__(self, os: "Any", note: "Callable[[str, bytes, bytes | None], None]") -> None:
-        self.note = note
-        self.os = os
-        self.module: Any = None
-        self.real: Any = None
-        self.system: Any = self.os.uname
-        self.os.uname = self.ask
-
-    def ask(self) -> "Any":
-        """Stand in for ``os.uname``; its first caller is ``platform.uname``, or somebody who wants all."""
-        caller = sys._getframe(1)
-        if caller.f_globals.get("__name__") == "platform" and self.module is None:
-            self.module = sys.modules["platform"]
-            self.real = self.module.uname
-            self.module.uname = self.tell
-            self._say(caller.f_back)
-        return self.system()
-
-    def tell(self) -> "Any":
-        """Stand in for ``platform.uname``."""
-        self._say(sys._getframe(1))
-        return self.real()
-
-    def _say(self, caller: "Any") -> None:
-        inside = caller is not None and caller.f_globals.get("__name__") == "platform"
-        self.note("platform", caller.f_code.co_name.encode() if inside else b"", None)
-
-    def end(self) -> None:
-        """Put the functions back."""
-        self.os.uname = self.system
-        if self.module is not None:
-            self.module.uname = self.real
-
-
-class _Watched(dict):  # type: ignore[type-arg]  # what os.environ keeps its variables in
-    """The environment while a snapshot is made: notes which variables are asked for."""
-
-    note: "Callable[[str, bytes, bytes | None], None]"
-
-    def __getitem__(self, name: bytes) -> bytes:
-        self.note("variable", name, dict.get(self, name))
-        return dict.__getitem__(self, name)  # type: ignore[no-any-return]
-
-    def __contains__(self, name: object) -> bool:
-        if isinstance(name, bytes):
-            self.note("variable", name, dict.get(self, name))
-        return dict.__contains__(self, name)
-
-    def __iter__(self) -> "Iterator[bytes]":
-        self.note("environment", b"", None)
-        return dict.__iter__(self)
-
-
 def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]") -> None:
     """Import the modules, and leave everything as a snapshot wants it."""
     import os  # before all else: its at-fork handlers run in the order of registration
 
+    from frazil_runtime import asked
+
     os.register_at_fork(after_in_child=_own_threads)
-    variables: Any = os.environ
-    watched = _Watched(variables._data)
-    watched.note = note
-    variables._data = watched
-    _watch_zone(os, note)
-    platform = _WatchedPlatform(os, note)
+    watch = asked.Watch(os, note)
     for name in names:
         package, _, last = name.rpartition(".")
         if hasattr(sys.modules.get(package), last):
@@ -100,9 +34,7 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
         except Exception as error:
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
-    variables._data = dict(dict.items(watched))  # asks for none of them
-    platform.end()
-    sys.modules["time"].__class__ = type(sys)
+    watch.end()
     sys.argv = []
     sys.orig_argv = []
     for stream in (sys.stdout, sys.stderr):
@@ -110,19 +42,6 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     sys._clear_type_cache()
     for _ in range(3):
         gc.collect()
-
-
-def _watch_zone(os: "Any", note: "Callable[[str, bytes, bytes | None], None]") -> None:
-    """Note who looks at the time zone: it follows from TZ, and is set anew in a restored process."""
-    import time
-
-    class Watched(type(sys)):  # type: ignore[misc]  # the class of modules
-        def __getattribute__(self, name: str) -> "Any":
-            if name in _ZONE:
-                note("zone", b"TZ", dict.get(os.environ._data, b"TZ"))
-            return super().__getattribute__(name)
-
-    time.__class__ = Watched
 
 
 def freeze() -> None:
@@ -209,6 +128,11 @@ def _renew_multiprocessing(process: "Any") -> None:
     process.current_process()._config["authkey"] = process.AuthenticationString(sys.modules["posix"].urandom(32))
 
 
+def _renew_descriptors(util: "Any") -> None:
+    """How many files may be open."""
+    util.MAXFD = sys.modules["os"].sysconf("SC_OPEN_MAX")
+
+
 def _renew_spawn(spawn: "Any") -> None:
     """What is started for a new process."""
     spawn.set_executable(sys.executable)
@@ -252,6 +176,7 @@ _RENEWED: "dict[str, Callable[[Any], None]]" = {
     "logging": _renew_logging,
     "multiprocessing.process": _renew_multiprocessing,
     "multiprocessing.spawn": _renew_spawn,
+    "multiprocessing.util": _renew_descriptors,
     "numpy.random.mtrand": _renew_numpy,
     "platform": _renew_platform,
     "rich": _renew_rich,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support import Build
 
 FILES: Final = """\
-    import ctypes, glob, os, sys
+    import ctypes, glob, os
 
     libc = ctypes.CDLL(None)
     libc.fopen.restype = ctypes.c_void_p
@@ -55,7 +55,7 @@ FILES: Final = """\
     }
     """
 PROCESS: Final = """\
-    import ctypes, os, platform, resource, shutil, sys
+    import ctypes, gettext, os, platform, resource
 
     libc = ctypes.CDLL(None)
     libc.getenv.restype = ctypes.c_char_p
@@ -71,6 +71,7 @@ PROCESS: Final = """\
         "the host's name": platform.node(),
         "whether stream 1 is a terminal": os.isatty(1),
         "system": platform.system(),
+        "word": gettext.gettext("word"),
     }
     os.umask(mask)
     """
@@ -213,6 +214,20 @@ def test_variables_in_python_and_c(process: Path) -> None:
     assert _cold(process, "LOOKED_AT", environment={"LOOKED_AT": "x"}) == "x"
     assert _cold(process, "IN_C", environment={"IN_C": "x"}) == "b'x'"
     assert Started(process, "IN_C", environment={"OTHER": "x"}).said == "frazil: warm: warm"
+
+
+def test_languages_count_where_there_are_catalogs(build: Build, target: Path, tmp_path: Path, process: Path) -> None:
+    place = tmp_path / "languages-asked"
+    catalog = place / "locale/de/LC_MESSAGES/words.mo"
+    catalog.parent.mkdir(parents=True)
+    catalog.write_bytes(struct.pack("<7I", 0x950412DE, 0, 0, 28, 28, 0, 28))
+    asks = "import gettext\nSEEN = {'kind': type(gettext.translation('words', 'PLACE/locale', fallback=True)).__name__}\n"
+    program = _build(build, target, place, asks)
+    german = {"LANGUAGE": "de"}
+    assert Started(program, "kind").output == "NullTranslations"
+    cold = Started(program, "kind", environment=german)
+    assert (cold.output, cold.said[-8:]) == ("GNUTranslations", "LANGUAGE")
+    assert Started(process, "word", environment=german).said == "frazil: warm: warm"
 
 
 def test_the_umask(process: Path) -> None:

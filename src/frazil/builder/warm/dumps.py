@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from frazil.builder.warm.environment import environment
 from frazil.builder.warm.format import FormatError, read
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ MAKER: Final = "/memfs:/bin/frazil-warm"
 TRIAL: Final = "/memfs:/bin/frazil-warm-trial"
 """``argv[0]`` that asks for a warm start without the entry."""
 _TRIAL_SECONDS: Final = 20.0
-_ENVIRONMENT: Final = {"LD_BIND_NOW": "1"}
-"""Bound at once, so that no restored process binds again what the snapshot could hold. The C locale, so that libc maps no file
-for another one."""
 
 
 class DumpError(Exception):
@@ -68,7 +66,7 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
     with subprocess.Popen(
         [MAKER, directory, *modules],
         executable=executable.absolute(),
-        env=_ENVIRONMENT,
+        env={**environment(), "LD_BIND_NOW": "1"},  # so that no restored process binds again what the snapshot could hold
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -95,12 +93,11 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
 
 def try_snapshot(executable: Path) -> None:
     """Restore the snapshot that ``executable`` holds, without running its entry. Raises DumpError."""
-    environment = {"LANG": "C.UTF-8", "FRAZIL_DEBUG": "warm"}
     try:
         done = subprocess.run(
             [TRIAL],
             executable=executable.absolute(),
-            env=environment,
+            env={**environment(), "FRAZIL_DEBUG": "warm"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _CONTENT_SIZE: Final = 65536
 _OF_FILES: Final = frozenset({Question.FILE, Question.MISSING, Question.TYPE})
 """Answers of one question: what stands at a path."""
-_OWN_VARIABLES: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW", b"LC_ALL", b"LC_CTYPE", b"LANG"})
-"""The launcher's own, and those that the locale is known by: that is part of the key."""
+_OWN_VARIABLES: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW"})
+"""The launcher's own, and the builder's."""
 _RENEWED: Final = (
     "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
 )  # fmt: skip
@@ -47,27 +47,30 @@ _CHANGING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Afresh:
-    """A question that says nothing about whether a snapshot fits: a restored process asks it again."""
+    """A question that says nothing about whether a snapshot fits: a restored process asks again, or nobody keeps the answer."""
 
-    question: Question
+    questions: tuple[Question, ...]
     name: bytes
-    asker: str
-    """The end of the file whose code asked; empty for any."""
+    askers: tuple[str, ...]
+    """The ends of files whose code asks; empty for all code."""
 
 
+_VARIABLE: Final = (Question.VARIABLE, Question.ABSENT)
+_SYSCONFIG: Final = ("/sysconfig.py", "/sysconfig/__init__.py")
 _AFRESH: Final = (
-    # The directory of the user's packages, which _renew_sysconfig of frazil_runtime.warm finds again.
-    _Afresh(Question.ABSENT, b"HOME", "/sysconfig.py"),
-    _Afresh(Question.ABSENT, b"HOME", "/sysconfig/__init__.py"),
+    # The directory of the user's packages, which frazil_runtime.warm finds again.
+    _Afresh(_VARIABLE, b"HOME", _SYSCONFIG),
+    _Afresh((Question.USER,), b"", _SYSCONFIG),
     # What dates are read by: it looks again at each use.
-    _Afresh(Question.ABSENT, b"TZ", "/_strptime.py"),
-    _Afresh(Question.FILE, b"/etc/localtime", "/_strptime.py"),
-    _Afresh(Question.MISSING, b"/etc/localtime", "/_strptime.py"),
+    _Afresh(_VARIABLE, b"TZ", ("/_strptime.py",)),
+    _Afresh((Question.FILE, Question.MISSING), b"/etc/localtime", ("/_strptime.py",)),
     # sys.executable, which boot.set_process sets.
-    _Afresh(Question.LINK, b"/proc/self/exe", ""),
-    # What children of multiprocessing start in, and what rich completes paths by: frazil_runtime.warm sets both.
-    _Afresh(Question.DIRECTORY, b"", "/multiprocessing/process.py"),
-    _Afresh(Question.DIRECTORY, b"", "/rich/__init__.py"),
+    _Afresh((Question.LINK,), b"/proc/self/exe", ()),
+    # What children of multiprocessing start in and close, and what rich completes paths by: frazil_runtime.warm sets them.
+    _Afresh((Question.DIRECTORY,), b"", ("/multiprocessing/process.py", "/rich/__init__.py")),
+    _Afresh((Question.SYSTEM,), b"", ("/multiprocessing/util.py",)),
+    # numpy takes all that platform.uname tells, and looks at the system and the machine.
+    _Afresh((Question.HOST,), b"", ("/numpy/_core/_add_newdocs_scalars.py", "/numpy/core/_add_newdocs_scalars.py")),
 )
 
 
@@ -148,7 +151,10 @@ def _file(note: Note) -> str:
 
 def _is_afresh(note: Note, one: Condition) -> bool:
     asker = _file(note)
-    return any(one.question is known.question and one.name == known.name and asker.endswith(known.asker) for known in _AFRESH)
+    return any(
+        one.question in known.questions and one.name == known.name and (not known.askers or asker.endswith(known.askers))
+        for known in _AFRESH
+    )
 
 
 def _is_changing(one: Condition) -> bool:

@@ -153,7 +153,7 @@ static int first_internal(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (frazil_kernel(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) != 0)
         return 512;
     return limit.rlim_cur >= 8192 ? 4096 : (int)limit.rlim_cur / 2;
 }
