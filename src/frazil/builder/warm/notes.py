@@ -69,8 +69,9 @@ _AFRESH: Final = (
     # What children of multiprocessing start in and close, and what rich completes paths by: frazil_runtime.warm sets them.
     _Afresh((Question.DIRECTORY,), b"", ("/multiprocessing/process.py", "/rich/__init__.py")),
     _Afresh((Question.SYSTEM,), b"", ("/multiprocessing/util.py",)),
-    # numpy takes all that platform.uname tells, and looks at the system and the machine.
+    # numpy takes all that uname tells, and looks at the system, the machine, and whether the kernel is older than 4.6.
     _Afresh((Question.HOST,), b"", ("/numpy/_core/_add_newdocs_scalars.py", "/numpy/core/_add_newdocs_scalars.py")),
+    _Afresh((Question.HOST,), b"", ("/numpy/__init__.py",)),
 )
 
 
