@@ -141,7 +141,8 @@ def page(results: Sequence[Result], runs: int) -> Iterator[str]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", help="programs; all of them if none is named")
-    parser.add_argument("--versions", nargs="+", default=[one for one in SUPPORTED if one in interpreters()])
+    known = [one for one in SUPPORTED if one in interpreters()]
+    parser.add_argument("--targets", type=lambda names: names.split(","), default=known, help=f"such as {','.join(known)}")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--cold", action="store_true", help="only build cold, and start so")
     parser.add_argument("--parallel", type=int, default=2)
@@ -161,10 +162,10 @@ def main() -> None:
     results: list[Result] = []
     runs = 0 if asked.cold else asked.runs
     with tempfile.TemporaryDirectory(prefix="frazil-libraries-") as place, ThreadPoolExecutor(asked.parallel) as pool:
-        for version in asked.versions:
+        for version in asked.targets:
             (Path(place) / version / "warm").mkdir(parents=True)
         tries = [
-            pool.submit(try_program, source, version, runs, Path(place)) for version in asked.versions for source in sources
+            pool.submit(try_program, source, version, runs, Path(place)) for version in asked.targets for source in sources
         ]
         for one in tries:
             results.append(one.result())

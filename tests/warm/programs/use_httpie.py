@@ -34,7 +34,7 @@ if __name__ == "__main__":
     address = f"http://127.0.0.1:{server.server_port}/"
     code = main(["http", "--ignore-stdin", "--body", "--pretty=all", "POST", address, "a=b", "c:=[1,2]"])
     asked = [
-        ["--pretty=none", "--headers", "--follow", "--check-status", address],
+        ["--pretty=none", "--body", "--follow", "--check-status", address],
         ["--offline", "--print=HB", "--form", address, "f=g", "X-H:1", "q==2", "Host:here"],
     ]
     codes = [main(["http", "--ignore-stdin", *words]) for words in asked]

@@ -340,6 +340,8 @@ static int unback(frazil_node *node)
     frazil_fd_drop(file->backing);
     file->backing = -1;
     file->kernel_number = file->kernel_device = 0;
+    file->handle_size = 0;
+    memset(file->handle, 0, sizeof file->handle); /* a snapshot holds nothing that one process only knows */
     leave_backed(node);
     leave_idle(node);
     return 0;
@@ -613,11 +615,13 @@ int frazil_file_content(frazil_node *node, frazil_content *content)
  * was written since. Only when that passes the limit, all files are counted again. */
 
 static uint64_t limit;
+static bool limit_is_own; /* by the machine's memory: nobody has set one */
 static uint64_t estimate;
 
 void frazil_file_set_limit(uint64_t bytes)
 {
     __atomic_store_n(&limit, bytes, __ATOMIC_RELAXED);
+    limit_is_own = false;
 }
 
 uint64_t frazil_file_limit(void)
@@ -626,10 +630,18 @@ uint64_t frazil_file_limit(void)
     uint64_t most = __atomic_load_n(&limit, __ATOMIC_RELAXED);
 
     if (most == 0) {
-        most = sysinfo(&system) == 0 ? (uint64_t)system.totalram * system.mem_unit / 2 : UINT64_MAX;
+        bool known = frazil_kernel(SYS_sysinfo, &system) == 0;
+        most = known ? (uint64_t)system.totalram * system.mem_unit / 2 : UINT64_MAX;
         frazil_file_set_limit(most);
+        limit_is_own = true;
     }
     return most;
+}
+
+void frazil_file_forget_limit(void)
+{
+    if (limit_is_own)
+        frazil_file_set_limit(0);
 }
 
 uint64_t frazil_file_used(void)

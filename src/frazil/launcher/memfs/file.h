@@ -58,6 +58,8 @@ void frazil_file_trim(void);
 
 void frazil_file_set_limit(uint64_t limit);
 uint64_t frazil_file_limit(void);
+/* Look again at the machine's memory when it is next asked for, unless somebody has set it. */
+void frazil_file_forget_limit(void);
 
 /* Bytes of the upper layer that are used, counted afresh. */
 uint64_t frazil_file_used(void);

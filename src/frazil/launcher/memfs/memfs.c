@@ -21,6 +21,7 @@ void frazil_memfs_trim(void)
 {
     frazil_lock();
     frazil_file_trim();
+    frazil_file_forget_limit();
     frazil_unlock();
 }
 

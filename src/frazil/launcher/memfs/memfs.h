@@ -44,7 +44,8 @@ bool frazil_memfs_is_unchanged(const char *path, size_t length);
 /* Whether that may be otherwise for any path. */
 bool frazil_memfs_is_changed(void);
 
-/* Close those of memfs's own descriptors that can be done without; all of them, while nothing was written to memfs. */
+/* Close those of memfs's own descriptors that can be done without; all of them, while nothing was written to memfs. And forget
+ * what was asked of this machine. */
 void frazil_memfs_trim(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "memfs/fd.h"
 #include "memfs/kernel.h"
+#include "memfs/memfs.h"
 #include "platform/platform.h"
 #include "warm/dump.h"
 #include "warm/record.h"
@@ -65,6 +66,7 @@ char **frazil_warm_modules(void)
 int frazil_warm_dump(void)
 {
     setlocale(LC_ALL, "C");
+    frazil_memfs_trim();
     frazil_record_prepare();
     frazil_warm = FRAZIL_WARM_DUMPING;
     if (!frazil_record_keep())
