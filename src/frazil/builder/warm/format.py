@@ -15,7 +15,7 @@ MAGIC: Final = b"\x89FRZWRM\n"
 VERSION: Final = 2
 PAGE: Final = 4096
 
-_HEADER: Final = struct.Struct("<8sIIQQ32sQQQIIqQQQQ12I")
+_HEADER: Final = struct.Struct("<8sIIQQ32sQQQIIqQQQQ14I")
 _PIECE: Final = struct.Struct("<QQQIIII")
 _OBJECT: Final = struct.Struct("<QQQII32s")
 _OWN: Final = struct.Struct("<QII")
@@ -125,6 +125,8 @@ class Snapshot:
     mangled: Sequence[tuple[int, int]]
     conditions: Sequence[Condition]
     text: bytes
+    report: bytes
+    """What is in it and what is not (``builder/warm/report.py``)."""
 
     def content(self, piece: Piece) -> memoryview:
         """The bytes of a piece that the snapshot holds."""
@@ -142,7 +144,7 @@ def read(data: bytes) -> Snapshot:
     if size != len(data) or not PAGE <= tables <= size:
         raise FormatError("its sizes do not hold")
     table = memoryview(data)[tables:]
-    shapes = (_PIECE.size, _OBJECT.size, _OWN.size, _MANGLED.size, _CONDITION.size, 1)
+    shapes = (_PIECE.size, _OBJECT.size, _OWN.size, _MANGLED.size, _CONDITION.size, 1, 1)
     parts = [table[at : at + count * each] for (at, count), each in zip(_pairs(places), shapes, strict=True)]
     if any(len(part) != count * each for part, (_, count), each in zip(parts, _pairs(places), shapes, strict=True)):
         raise FormatError("a table lies outside")
@@ -164,6 +166,7 @@ def read(data: bytes) -> Snapshot:
         list(_MANGLED.iter_unpack(parts[3])),
         [_condition(one, text) for one in _CONDITION.iter_unpack(parts[4])],
         text,
+        bytes(parts[6]),
     )
 
 
@@ -180,10 +183,21 @@ def finish(snapshot: Snapshot, conditions: Sequence[Condition], flags: int) -> b
         _CONDITION.pack(one.question, put(one.name), put(one.value) if one.value else 0, one.argument, *one.numbers)
         for one in conditions
     ]
+    return _with_tables(snapshot, ((4, b"".join(records), len(records)), (5, bytes(text), len(text))), flags)
+
+
+def with_report(data: bytes, report: bytes) -> bytes:
+    """The snapshot's bytes with a report added, and its checksum set."""
+    snapshot = read(data)
+    return _with_tables(snapshot, ((6, report, len(report)),), snapshot.flags)
+
+
+def _with_tables(snapshot: Snapshot, tables: Iterable[tuple[int, bytes, int]], flags: int) -> bytes:
+    """The bytes with other tables at the end: their numbers in the header, contents and numbers of records."""
     data = bytearray(snapshot.data)
     header = list(_HEADER.unpack_from(data))
     places = list(_pairs(header[_PLACES:]))
-    for number, content, count in ((4, b"".join(records), len(records)), (5, bytes(text), len(text))):
+    for number, content, count in tables:
         data += bytes(-(len(data) - snapshot.tables) % 8)
         places[number] = (len(data) - snapshot.tables, count)
         data += content
@@ -209,5 +223,9 @@ def _object(record: tuple[int, int, int, int, int, bytes], text: bytes) -> Objec
 
 
 def _condition(record: tuple[int, int, int, int, int, int], text: bytes) -> Condition:
-    question, name, value, argument, *numbers = record
-    return Condition(Question(question), _string(text, name), _string(text, value), argument, (numbers[0], numbers[1]))
+    number, name, value, argument, *numbers = record
+    try:
+        question = Question(number)
+    except ValueError:
+        raise FormatError(f"a condition asks question {number}, which is none") from None
+    return Condition(question, _string(text, name), _string(text, value), argument, (numbers[0], numbers[1]))

@@ -14,6 +14,7 @@ from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump, try_snapshot
 from frazil.builder.warm.notes import conditions, remarks
+from frazil.builder.warm.report import Report
 from frazil.errors import SourceError
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warm
     if work.snapshot is None:
         work.attempt(())
     assert work.snapshot is not None  # noqa: S101 - attempt sets it or raises
-    write_segment(executable, work.snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
-    return Warmed(len(work.snapshot), good, tuple(work.left_out), remarks(work.notes))
+    report = Report(good, tuple(work.left_out), remarks(work.notes))
+    snapshot = layout.with_report(work.snapshot, report.pack())
+    write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
+    return Warmed(len(snapshot), report.modules, report.left_out, report.remarks)
 
 
 @dataclass(slots=True)
@@ -55,7 +58,10 @@ class _Work:
             self.attempt((*good, *more))
         except SourceError as error:
             if len(more) <= 1:
-                self.left_out += [LeftOut(one, f"{error.problem} {error.details}".strip()) for one in more]
+                details = (
+                    "" if error.details.split("\n")[0] in error.problem else error.details
+                )  # one of them, or what was said
+                self.left_out += [LeftOut(one, f"{error.problem} {details}".strip()) for one in more]
                 return good
             middle = len(more) // 2
             return self.extend(self.extend(good, more[:middle]), more[middle:])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from frazil.builder.warm.format import Condition, Question
+from frazil.builder.warm.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +88,7 @@ def conditions(notes: Iterable[Note]) -> list[Condition]:
         key = ("file", one.name, one.argument)
         if one.question is not Question.TYPE or key not in found or found[key].question is Question.MISSING:
             found[key] = one  # the last one: it may have been made or written
-    return [_named(one) for one in found.values()]
+    return [named(one) for one in found.values()]
 
 
 def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
             path = os.fsdecode(one.name)
             lines[f"{_place(note)}: an import reads {path}, whose content of now all warm starts then share"] = None
         elif one.question >= Question.DIRECTORY:
-            subject = os.fsdecode(_named(one).name)
+            subject = os.fsdecode(named(one).name)
             lines[f"{_place(note)}: an import looks at {subject}; starts are warm only where it is the same"] = None
     return tuple(lines)
 
@@ -175,47 +175,3 @@ def _of_file(name: bytes) -> Condition:
     except OSError:
         return Condition(Question.MISSING, name)
     return Condition(Question.FILE, name, numbers=(status.st_size | status.st_mode << 48, status.st_mtime_ns))
-
-
-# -- in words ---------------------------------------------------------------------------------------------------------
-
-_SUBJECTS: Final[Mapping[Question, str]] = {
-    Question.DIRECTORY: "the current directory",
-    Question.TERMINAL: "whether stream {} is a terminal",
-    Question.WINDOW: "the size of the terminal on stream {}",
-    Question.PROCESSORS: "the processors that it may use",
-    Question.UMASK: "the umask",
-}
-_USERS: Final = ("the user", "the effective user", "the group", "the effective group")
-_HOST: Final = ("the system's name", "the host's name", "the kernel's release", "the kernel's version", "the machine")
-_SYSTEM: Final = {
-    "SC_NPROCESSORS_ONLN": "the number of processors",
-    "SC_NPROCESSORS_CONF": "the number of configured processors",
-    "SC_PHYS_PAGES": "the size of the memory",
-    "SC_OPEN_MAX": "the limit of open files",
-    "SC_CHILD_MAX": "the limit of processes",
-    "SC_ARG_MAX": "the limit of arguments",
-}
-_LIMITS: Final = {value: name for name, value in reversed(vars(resource).items()) if name.startswith("RLIMIT_")}
-
-
-def _named(one: Condition) -> Condition:
-    """The condition with a name for those questions that have no other subject than the process or the machine."""
-    if one.question < Question.DIRECTORY:
-        return one
-    return replace(one, name=_subject(one).encode())
-
-
-def _subject(one: Condition) -> str:
-    match one.question:
-        case Question.USER:
-            return _USERS[one.argument]
-        case Question.HOST:
-            return _HOST[one.argument]
-        case Question.LIMIT:
-            return f"the limit {_LIMITS.get(one.argument, one.argument)}"
-        case Question.SYSTEM:
-            names = {value: name for name, value in os.sysconf_names.items()}
-            return _SYSTEM.get(names.get(one.argument, ""), f"sysconf({one.argument})")
-        case _:
-            return _SUBJECTS[one.question].format(one.argument)

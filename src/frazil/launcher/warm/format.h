@@ -38,6 +38,7 @@ typedef struct snapshot_header {
     snapshot_table mangled; /* pointers that the C library keeps mangled */
     snapshot_table conditions;
     snapshot_table text; /* bytes */
+    snapshot_table report; /* bytes: what is in it and what is not, for people */
 } snapshot_header;
 
 #define SNAPSHOT_HONOURS_ENVIRONMENT 1u /* flags: PYTHON* variables count in this executable */

@@ -61,7 +61,7 @@ static bool tables_hold(const snapshot_header *header)
         && is_inside(header, header->objects, sizeof(snapshot_object)) && header->objects.count <= FRAZIL_OBJECTS_AT_MOST
         && is_inside(header, header->own, sizeof(snapshot_own)) && is_inside(header, header->mangled, sizeof(snapshot_mangled))
         && is_inside(header, header->conditions, sizeof(snapshot_condition)) && is_inside(header, header->text, 1)
-        && header->text.count > 0;
+        && header->text.count > 0 && is_inside(header, header->report, 1);
 }
 
 const char *frazil_snapshot_open(frazil_snapshot *snapshot)
