@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from frazil.builder.warm.inspection import inspect_warm
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -276,6 +278,68 @@ def test_the_host(process: Path) -> None:
     before = ("unshare", *names, "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
     assert Started(process, "system").output == "Linux"
     assert _cold(process, "the host's name", before=before) == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("os.chdir('/usr')", "the current directory"),
+        ("os.umask(0o77)", "the umask"),
+        (
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (99, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+            "the process's limits",
+        ),
+    ],
+)
+def test_a_module_that_changes_the_process_is_left_out(
+    build: Build, target: Path, tmp_path: Path, change: str, what: str
+) -> None:
+    place = tmp_path / f"changes-{what.rsplit(maxsplit=1)[-1]}"
+    place.mkdir()
+    program = _build(build, target, place, f"import os, resource\n{change}\nSEEN = {{'directory': os.getcwd()}}\n")
+    found = inspect_warm(program)
+    assert found is not None
+    assert [(one.module, one.reason) for one in found.report.left_out] == [
+        ("asks", f"no snapshot can be made: {what} was changed")
+    ]
+    assert Started(program, "directory", cwd=tmp_path).output == ("/usr" if "chdir" in change else str(tmp_path))
+
+
+def test_a_change_that_is_taken_back_is_none(build: Build, target: Path, tmp_path: Path) -> None:
+    place = tmp_path / "takes-back"
+    place.mkdir()
+    program = _build(build, target, place, "import os\nos.chdir('/usr')\nos.chdir('/')\nSEEN = {'x': 1}\n")
+    assert Started(program, "x").said == "frazil: warm: warm"
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8"])
+def test_the_locale_that_an_import_sets_is_that_of_the_process(
+    build: Build, target: Path, tmp_path_factory: pytest.TempPathFactory, language: str
+) -> None:
+    place = tmp_path_factory.mktemp("locale-asked")
+    asks = "import locale\nlocale.setlocale(locale.LC_ALL, '')\n"
+    asks += "class Seen:\n    def __getitem__(self, name): return locale.setlocale(locale.LC_ALL)\nSEEN = Seen()\n"
+    program = _build(build, target, place, asks)
+    warm = Started(program, "x", environment={"LC_ALL": language})
+    cold = Started(program, "x", environment={"LC_ALL": language, "FRAZIL_START_COLD": "1"})
+    assert warm.said == "frazil: warm: warm"
+    assert warm.output == cold.output == language
+
+
+def test_what_an_import_does_to_others_is_said(build: Build, target: Path, tmp_path: Path) -> None:
+    place = tmp_path / "does-things"
+    place.mkdir()
+    asks = "import os, subprocess\nsubprocess.run(['/bin/true'], check=True)\nopen('PLACE/written', 'w').close()\n"
+    asks += "os.makedirs('PLACE/made', exist_ok=True)\nSEEN = {'load': len(os.getloadavg())}\n"
+    (place / "made").mkdir()
+    found = inspect_warm(_build(build, target, place, asks))
+    assert found is not None
+    assert {one.partition(": ")[2] for one in found.report.remarks} >= {
+        "an import runs /bin/true, which warm starts do not",
+        f"an import writes {place}/written, which warm starts do not",
+        f"an import writes {place}/made, which warm starts do not",
+        "an import asks for the system's load, which all warm starts then share",
+    }
 
 
 def test_the_current_directory(build: Build, target: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from frazil.builder.host import LeftOut, Warmed
 from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump, try_snapshot
-from frazil.builder.warm.notes import conditions, remarks
+from frazil.builder.warm.notes import changes, conditions, remarks
 from frazil.builder.warm.report import Report
 from frazil.errors import SourceError
 
@@ -86,9 +86,9 @@ class _Work:
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
     first, second = dumps
-    if first.problems:
-        problem = f"no snapshot can be made: {first.problems[0]}"
-        raise SourceError(problem, where=executable.name, details="\n".join(first.problems))
+    if problems := [*first.problems, *changes(first.notes)]:
+        problem = f"no snapshot can be made: {problems[0]}"
+        raise SourceError(problem, where=executable.name, details="\n".join(problems))
     try:
         unexplained = compare(first, second)
     except LayoutError as error:
@@ -101,4 +101,4 @@ def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
         )
     settings = icecube.Image(read_image(executable)).settings()
     flags = layout.HONOURS_ENVIRONMENT if settings.get("environment") == "1" else 0
-    return layout.finish(first.snapshot, conditions(first.notes), flags)
+    return layout.finish(first.snapshot, conditions(second.notes), flags)

@@ -31,6 +31,7 @@ _WHAT: Final = {
     "process": "the process's number",
     "environment": "all variables of the environment",
     "load": "the system's load",
+    "network": "an answer from the network",
 }
 _HOST_FIELDS: Final[Mapping[bytes, tuple[int, ...]]] = {
     b"system": (), b"machine": (), b"processor": (), b"architecture": (), b"libc_ver": (), b"node": (1,), b"release": (2,),
@@ -101,6 +102,8 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
             lines[f"{place}: an import asks for {_WHAT[note.kind]}, which all warm starts then share"] = None
         elif note.kind == "written" and place:
             lines[f"{place}: an import writes {os.fsdecode(note.name)}, which warm starts do not"] = None
+        elif note.kind == "program" and place:
+            lines[f"{place}: an import runs {os.fsdecode(note.name)}, which warm starts do not"] = None
     for note, one in _questions(notes):
         if one.question is Question.CONTENT and _is_changing(one):
             path = os.fsdecode(one.name)
@@ -109,6 +112,11 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
             subject = os.fsdecode(named(one).name)
             lines[f"{_place(note)}: an import looks at {subject}; starts are warm only where it is the same"] = None
     return tuple(lines)
+
+
+def changes(notes: Iterable[Note]) -> tuple[str, ...]:
+    """What imports changed that a restored process has as it was started with, a sentence each."""
+    return tuple(f"{os.fsdecode(note.name)} was changed" for note in notes if note.kind == "changed")
 
 
 def _questions(notes: Iterable[Note]) -> Iterator[tuple[Note, Condition]]:

@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "libc/spawn.h"
 #include "memfs/memfs.h"
 
@@ -229,6 +230,7 @@ static int resolve(start *of, const char *path, char *const argv[])
         frazil_content_release(&content);
         return error;
     }
+    frazil_saw(FRAZIL_LOOK_RUN, AT_FDCWD, path, 0);
     if (is_self(path))
         start_self(of, path, frazil_exec_wants_interpreter(argv));
     return 0;

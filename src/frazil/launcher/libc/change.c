@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libc/asked.h"
 #include "memfs/call.h"
 #include "memfs/kernel.h"
 #include "memfs/walk.h"
@@ -14,6 +15,7 @@ FRAZIL_EXPORT int mkdirat(int directory, const char *path, mode_t mode)
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_mkdir(directory, path, mode));
+    frazil_saw(FRAZIL_LOOK_CHANGE, directory, path, 0);
     return (int)FRAZIL_LIBC(SYS_mkdirat, directory, path, mode);
 }
 
@@ -26,6 +28,7 @@ FRAZIL_EXPORT int mknodat(int directory, const char *path, mode_t mode, dev_t de
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_mknod(directory, path, mode, device));
+    frazil_saw(FRAZIL_LOOK_CHANGE, directory, path, 0);
     return (int)FRAZIL_LIBC(SYS_mknodat, directory, path, mode, device);
 }
 
@@ -58,6 +61,7 @@ FRAZIL_EXPORT int unlinkat(int directory, const char *path, int flags)
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_unlink(directory, path, flags));
+    frazil_saw(FRAZIL_LOOK_CHANGE, directory, path, 0);
     return (int)FRAZIL_LIBC(SYS_unlinkat, directory, path, flags);
 }
 
@@ -89,6 +93,7 @@ FRAZIL_EXPORT int symlinkat(const char *target, int directory, const char *path)
         return (int)frazil_result(frazil_call_symlink(target, directory, path));
     if (target != NULL && (target[0] == '/' || target[0] == 'm') && frazil_starts_in_memfs_slow(AT_FDCWD, target))
         __atomic_store_n(&frazil_links_lead_in, true, __ATOMIC_RELAXED);
+    frazil_saw(FRAZIL_LOOK_CHANGE, directory, path, 0);
     return (int)FRAZIL_LIBC(SYS_symlinkat, target, directory, path);
 }
 
@@ -101,6 +106,7 @@ FRAZIL_EXPORT int linkat(int from, const char *old, int to, const char *new, int
 {
     if (old != NULL && new != NULL && (frazil_is_memfs(from, old) || frazil_is_memfs(to, new)))
         return (int)frazil_result(frazil_call_link(from, old, to, new, flags));
+    frazil_saw(FRAZIL_LOOK_CHANGE, to, new, 0);
     return (int)FRAZIL_LIBC(SYS_linkat, from, old, to, new, flags);
 }
 
@@ -113,6 +119,8 @@ FRAZIL_EXPORT int renameat2(int from, const char *old, int to, const char *new, 
 {
     if (old != NULL && new != NULL && (frazil_is_memfs(from, old) || frazil_is_memfs(to, new)))
         return (int)frazil_result(frazil_call_rename(from, old, to, new, flags));
+    frazil_saw(FRAZIL_LOOK_CHANGE, from, old, 0);
+    frazil_saw(FRAZIL_LOOK_CHANGE, to, new, 0);
     if (flags == 0)
         return (int)FRAZIL_LIBC(SYS_renameat, from, old, to, new);
     return (int)FRAZIL_LIBC(SYS_renameat2, from, old, to, new, flags);

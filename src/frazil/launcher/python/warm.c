@@ -122,8 +122,10 @@ int frazil_warm_make(const frazil_core *core)
     int error;
 
     frazil_warm_where = where;
+    frazil_asked_begin();
     if (names && noting)
         done = call_warm("make", names, noting, NULL);
+    frazil_asked_end();
     Py_XDECREF(noting);
     Py_XDECREF(names);
     if (!done) {

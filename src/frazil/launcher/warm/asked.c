@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -58,6 +59,55 @@ static void asked_for(const char *kind, const char *name)
     errno = error;
 }
 
+/* -- changes ---------------------------------------------------------------------------------------------------------- */
+
+/* What a process has of its own and imports may change; a restored one has what it was started with. */
+typedef struct possessions {
+    frazil_answer directory;
+    frazil_answer umask;
+    frazil_answer limits[RLIM_NLIMITS];
+    frazil_answer users[4];
+} possessions;
+
+static possessions before;
+
+static void look_at_possessions(possessions *now)
+{
+    frazil_ask(CONDITION_DIRECTORY, "", 0, &now->directory);
+    frazil_ask(CONDITION_UMASK, "", 0, &now->umask);
+    for (uint32_t i = 0; i < RLIM_NLIMITS; i++)
+        frazil_ask(CONDITION_LIMIT, "", i, &now->limits[i]);
+    for (uint32_t i = 0; i < 4; i++)
+        frazil_ask(CONDITION_USER, "", i, &now->users[i]);
+}
+
+static void compare(const char *what, const frazil_answer *then, const frazil_answer *now, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (then[i].number[0] != now[i].number[0] || then[i].number[1] != now[i].number[1]
+            || strcmp(then[i].text, now[i].text) != 0) {
+            frazil_record_note("changed", what, NULL);
+            return;
+        }
+}
+
+void frazil_asked_begin(void)
+{
+    look_at_possessions(&before);
+}
+
+void frazil_asked_end(void)
+{
+    static possessions after;
+
+    look_at_possessions(&after);
+    compare("the current directory", &before.directory, &after.directory, 1);
+    compare("the umask", &before.umask, &after.umask, 1);
+    compare("the process's limits", before.limits, after.limits, RLIM_NLIMITS);
+    compare("the user", before.users, after.users, 4);
+    frazil_record_note("end", "", NULL);
+}
+
 /* -- files ------------------------------------------------------------------------------------------------------------ */
 
 static bool begins(const char *path, const char *with)
@@ -74,19 +124,22 @@ static bool is_made_up(const char *path)
 static void saw_open(const char *path, int flags)
 {
     struct stat status;
+    bool there;
 
     if (begins(path, "/dev/urandom") || begins(path, "/dev/random")) {
         frazil_record_note("random", "", NULL);
         return;
     }
-    if (frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) != 0) {
-        if (flags & O_CREAT)
-            frazil_record_note("written", path, NULL);
+    there = frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0;
+    if (there ? (flags & O_ACCMODE) != O_RDONLY && S_ISREG(status.st_mode) : flags & O_CREAT) {
+        frazil_record_note("written", path, NULL);
+        if (((flags & O_ACCMODE) == O_WRONLY || (flags & O_TRUNC)) && !(flags & O_EXCL))
+            return; /* what was there before does not count */
+    }
+    if (!there) {
         asked_about(CONDITION_MISSING, path, 0);
         return;
     }
-    if ((flags & O_ACCMODE) != O_RDONLY && S_ISREG(status.st_mode))
-        frazil_record_note("written", path, NULL);
     if (is_made_up(path) || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
         asked_about(S_ISREG(status.st_mode) ? CONDITION_CONTENT : CONDITION_TYPE, path, 0);
     else
@@ -150,6 +203,12 @@ void frazil_warm_saw(frazil_look look, int directory, const char *path, int deta
             break;
         case FRAZIL_LOOK_REAL_PATH:
             asked_about(CONDITION_REAL_PATH, whole, 0);
+            break;
+        case FRAZIL_LOOK_CHANGE:
+            frazil_record_note("written", whole, NULL);
+            break;
+        case FRAZIL_LOOK_RUN:
+            frazil_record_note("program", whole, NULL);
             break;
         }
     errno = error;
@@ -284,6 +343,12 @@ FRAZIL_EXPORT int uname(struct utsname *names)
     for (uint32_t field = 1; field <= 3; field++)
         asked(CONDITION_HOST, field);
     return FRAZIL_REAL_OF(uname)(names);
+}
+
+FRAZIL_EXPORT int connect(int socket, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+    asked_for("network", "");
+    return FRAZIL_REAL_OF(connect)(socket, address, size);
 }
 
 /* -- users and limits ------------------------------------------------------------------------------------------------- */

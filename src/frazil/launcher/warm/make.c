@@ -1,5 +1,6 @@
 /* Making a snapshot: the process begins again in the window, imports, and is written down (docs/spec/snapshot.md, "Dumps"). */
-#define _GNU_SOURCE
+#include "libc/real.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -65,7 +66,7 @@ char **frazil_warm_modules(void)
 
 int frazil_warm_dump(void)
 {
-    setlocale(LC_ALL, "C");
+    FRAZIL_REAL_OF(setlocale)(LC_ALL, "C"); /* which is not what an import has set */
     frazil_memfs_trim();
     frazil_record_prepare();
     frazil_warm = FRAZIL_WARM_DUMPING;

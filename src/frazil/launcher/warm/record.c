@@ -25,6 +25,8 @@
 #define HANDLERS_AT_MOST 512
 #define VARIABLES_AT_MOST 64
 #define VARIABLE_SIZE 512
+#define LOCALES_AT_MOST 16
+#define LOCALE_SIZE 256
 
 /* No thread and no process has these. */
 #define PROCESS 0x5EED5EED
@@ -37,10 +39,16 @@ typedef struct handlers {
     void *library;
 } handlers;
 
+typedef struct locale_set {
+    int category;
+    char name[LOCALE_SIZE];
+} locale_set;
+
 static handlers fork_handlers[HANDLERS_AT_MOST];
 static char variables[VARIABLES_AT_MOST][VARIABLE_SIZE]; /* NAME=VALUE, or NAME to unset it */
 static struct sigaction signals[NSIG];
-static unsigned fork_count, variable_count;
+static locale_set locales[LOCALES_AT_MOST];
+static unsigned fork_count, variable_count, locale_count;
 static char **first_environment; /* on the stack, where the kernel put it */
 static bool overflow;
 static int notes = -1;
@@ -83,7 +91,9 @@ static size_t put(char *line, size_t at, size_t size, const char *text)
 void frazil_record_note(const char *kind, const char *name, const char *value)
 {
     static bool inside;
-    char line[8192], where[512] = "";
+    static char late[8192];
+    static size_t late_size;
+    char line[sizeof late], where[512] = "";
     size_t at;
 
     if (notes < 0 || inside)
@@ -102,7 +112,13 @@ void frazil_record_note(const char *kind, const char *name, const char *value)
     line[at++] = '\t';
     at = put(line, at, sizeof line, where);
     line[at++] = '\n';
-    frazil_kernel(SYS_write, notes, line, at);
+    if (frazil_kernel(SYS_write, notes, line, at) < 0 && !late_size) { /* in a child of vfork that has closed it */
+        memcpy(late, line, at);
+        late_size = at;
+    } else if (late_size) {
+        frazil_kernel(SYS_write, notes, late, late_size);
+        late_size = 0;
+    }
     inside = false;
 }
 
@@ -151,11 +167,19 @@ FRAZIL_EXPORT int unsetenv(const char *name)
 
 /* -- locale ----------------------------------------------------------------------------------------------------------- */
 
+/* Which locale an import sets follows from the environment of the process. */
 FRAZIL_EXPORT char *setlocale(int category, const char *name)
 {
     char *set = FRAZIL_REAL_OF(setlocale)(category, name);
-    if (frazil_is_making() && name && category != LC_CTYPE)
-        frazil_record_note("locale", set ? set : "", NULL);
+
+    if (!frazil_is_making() || !frazil_warm_where || !name || !set)
+        return set;
+    if (locale_count == LOCALES_AT_MOST || strlen(name) >= LOCALE_SIZE) {
+        overflow = true;
+        return set;
+    }
+    locales[locale_count].category = category;
+    strcpy(locales[locale_count++].name, name);
     return set;
 }
 
@@ -205,7 +229,7 @@ bool frazil_record_keep(void)
     return !overflow;
 }
 
-void frazil_record_replay(void)
+bool frazil_record_replay(void)
 {
     for (unsigned i = 0; i < variable_count; i++) {
         char *equals = strchr(variables[i], '=');
@@ -219,6 +243,10 @@ void frazil_record_replay(void)
         if (signals[number].sa_handler != SIG_DFL && sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaction(number, &signals[number], NULL); /* who started the program has the last word on what is ignored */
     }
+    for (unsigned i = 0; i < locale_count; i++)
+        if (!FRAZIL_REAL_OF(setlocale)(locales[i].category, locales[i].name))
+            return false;
+    return true;
 }
 
 /* -- who, when, at random --------------------------------------------------------------------------------------------- */

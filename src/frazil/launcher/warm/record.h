@@ -28,11 +28,15 @@ extern void (*frazil_warm_where)(char *text, unsigned long size);
 /* One line: a kind, a name and a value, which may be NULL. */
 void frazil_record_note(const char *kind, const char *name, const char *value);
 
+/* Before and after the imports: what they changed of what each process has of its own is noted. */
+void frazil_asked_begin(void);
+void frazil_asked_end(void);
+
 /* Run the handlers that fork runs in the parent before it forks; libraries end their threads in them. */
 void frazil_record_prepare(void);
 
-/* In the restored process: set variables and signal handlers. */
-void frazil_record_replay(void);
+/* In the restored process: set variables, signal handlers and the locale. False when a locale is not there. */
+bool frazil_record_replay(void);
 
 /* Before the dump: keep the signal handlers. Returns false when there was not room for all that was recorded. */
 bool frazil_record_keep(void);

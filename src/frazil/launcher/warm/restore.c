@@ -523,7 +523,8 @@ void frazil_warm_restored(void)
     if (!frazil_warm_locale_is_c() && strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         start_cold("the locale's encoding is not UTF-8");
     renew_thread_stack(own->thread_stack);
-    frazil_record_replay();
+    if (!frazil_record_replay())
+        start_cold("a locale that an import sets is not there");
     frazil_record_after();
     frazil_go_on(own->argc, own->argv, own->begun);
 }

@@ -52,6 +52,8 @@ typedef enum frazil_look {
     FRAZIL_LOOK_ACCESS,
     FRAZIL_LOOK_LINK,
     FRAZIL_LOOK_REAL_PATH,
+    FRAZIL_LOOK_CHANGE, /* it is made, removed or named otherwise */
+    FRAZIL_LOOK_RUN,
 } frazil_look;
 
 /* While a snapshot is made (libc/asked.h): what is looked at outside memfs. */
