@@ -184,7 +184,7 @@ static int access_at(int directory, const char *path, int mode, int flags)
 {
     if (frazil_is_memfs(directory, path))
         return (int)frazil_result(frazil_call_access(directory, path, mode, flags));
-    frazil_saw(FRAZIL_LOOK_ACCESS, directory, path, flags & AT_EACCESS ? mode | FRAZIL_EFFECTIVE : mode);
+    frazil_saw(FRAZIL_LOOK_ACCESS, directory, path, flags & AT_EACCESS ? mode | (int)FRAZIL_EFFECTIVE : mode);
     if (flags == 0)
         return (int)FRAZIL_LIBC(SYS_faccessat, directory, path, mode);
     return FRAZIL_REAL_OF(faccessat)(directory, path, mode, flags);
