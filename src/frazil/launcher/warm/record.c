@@ -21,6 +21,7 @@
 #include "memfs/kernel.h"
 #include "warm/record.h"
 #include "warm/warm.h"
+#include "warm/window.h"
 
 #define HANDLERS_AT_MOST 512
 #define VARIABLES_AT_MOST 64
@@ -275,9 +276,15 @@ static void fill(void *buffer, size_t size)
         at[i] = (uint8_t)(next_random() >> 32);
 }
 
+/* Constructors ask before `main` knows what this process is for: CPython 3.13's allocator does. */
+static bool makes_up(void)
+{
+    return frazil_is_making() || (frazil_warm == FRAZIL_WARM_OFF && frazil_window_entered());
+}
+
 FRAZIL_EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 {
-    if (!frazil_is_making())
+    if (!makes_up())
         return FRAZIL_REAL_OF(getrandom)(buffer, size, flags);
     fill(buffer, size);
     return (ssize_t)size;
@@ -285,7 +292,7 @@ FRAZIL_EXPORT ssize_t getrandom(void *buffer, size_t size, unsigned flags)
 
 FRAZIL_EXPORT int getentropy(void *buffer, size_t size)
 {
-    if (!frazil_is_making())
+    if (!makes_up())
         return FRAZIL_REAL_OF(getentropy)(buffer, size);
     fill(buffer, size);
     return 0;
@@ -345,7 +352,7 @@ FRAZIL_EXPORT long syscall(long number, ...)
     va_end(arguments);
     if (frazil_is_making() && number == SYS_gettid)
         return PROCESS;
-    if (frazil_is_making() && number == SYS_getrandom) {
+    if (number == SYS_getrandom && makes_up()) {
         fill((void *)argument[0], (size_t)argument[1]);
         return argument[1];
     }
