@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from support import Build
 
 ASKS = "import os\nHERE = os.getcwd()\nLOOKED = os.environ.get('LOOKED_AT')\n"
-OPENS = "FILE = open('/memfs:/tmp/left-open', 'w')\n"
+OPENS = "FILE = open('/memfs:/left-open', 'w')\n"
 MAIN = "import asks\nimport opens\nprint('this is the entry')\n"
 
 

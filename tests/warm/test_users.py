@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,21 @@ def test_each_home_is_its_own(executable: Path, home: str) -> None:
     assert decision == WARM
     assert (outcome.code, outcome.output) == (0, f"{home}/.local ('root', 'root')\n")
     assert outcome == start([executable], env={"HOME": home}, cold=True)[1]
+
+
+def test_memfs_is_the_own_of_who_starts_it(build: Build, target: Path, tmp_path: Path) -> None:
+    """The image's files and those that an import wrote belong to the user who runs the program, not to the one who built it."""
+    wanted: list[str | Path] = ["unshare", "--user"]
+    can = subprocess.run([*wanted, "true"], capture_output=True, text=True, check=False)
+    if can.returncode != 0:
+        pytest.skip(f"no user namespaces here: {can.stderr.strip()}")
+    (tmp_path / "writes.py").write_text("open('/memfs:/early', 'w').close()\n")
+    (tmp_path / "owners.py").write_text(
+        "import os\nimport writes\nopen('/memfs:/late', 'w').close()\n"
+        "print([os.stat(path).st_uid - os.getuid() for path in ('/memfs:/', __file__, '/memfs:/early', '/memfs:/late')])\n"
+        "print([os.stat(path).st_gid - os.getgid() for path in ('/memfs:/', __file__, '/memfs:/early', '/memfs:/late')])\n"
+    )
+    program = build(tmp_path / "owners.py", target, "--warm")
+    for before in ([], wanted):
+        decision, outcome = start([*before, program])
+        assert (decision, outcome.code, outcome.output) == (WARM, 0, "[0, 0, 0, 0]\n[0, 0, 0, 0]\n")

@@ -291,6 +291,7 @@ static int resume(int argc, char **argv, uint64_t begun)
     know_process(argc, argv, secure_getenv("FRAZIL_DEBUG"));
     core.step("snapshot");
     know_executable();
+    frazil_memfs_adopt();
     if (strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0) {
         core.mode = FRAZIL_WARMING;
         return frazil_warm_resume(&core);

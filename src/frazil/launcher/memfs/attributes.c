@@ -69,9 +69,9 @@ static int set_owner(frazil_node *node, uid_t user, gid_t group)
 {
     bool root = frazil_is_superuser();
 
-    if (!root && user != (uid_t)-1 && (user != node->uid || !frazil_is_owner(node)))
+    if (!root && user != (uid_t)-1 && (user != frazil_node_user(node) || !frazil_is_owner(node)))
         return -EPERM;
-    if (!root && group != (gid_t)-1 && (!frazil_is_owner(node) || (group != node->gid && group != getegid())))
+    if (!root && group != (gid_t)-1 && (!frazil_is_owner(node) || (group != frazil_node_group(node) && group != getegid())))
         return -EPERM;
     if (user != (uid_t)-1)
         node->uid = user;

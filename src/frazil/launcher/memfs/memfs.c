@@ -25,6 +25,11 @@ void frazil_memfs_trim(void)
     frazil_unlock();
 }
 
+void frazil_memfs_adopt(void)
+{
+    frazil_tree_know_user();
+}
+
 bool frazil_memfs_is_unchanged(const char *path, size_t length)
 {
     frazil_lock();

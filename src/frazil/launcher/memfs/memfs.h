@@ -48,4 +48,7 @@ bool frazil_memfs_is_changed(void);
  * what was asked of this machine. */
 void frazil_memfs_trim(void);
 
+/* This process goes on with a memfs that another made: what was that one's user's is this one's. */
+void frazil_memfs_adopt(void);
+
 #endif

@@ -76,7 +76,7 @@ struct frazil_node {
     uint64_t number; /* st_ino */
     uint32_t image; /* record that still holds the content (file, link) or children (directory), or ICECUBE_NO_NODE */
     uint32_t mode;
-    uint32_t uid, gid;
+    uint32_t uid, gid; /* or FRAZIL_OWN: frazil_node_user and frazil_node_group know */
     uint32_t links; /* entries that name it (files, links); 1 or 0 for a directory */
     uint32_t holds; /* everything else that needs it: descriptors, children, the current directory */
     struct timespec atime, mtime, ctime; /* atime and mtime of a file with a memfd are the memfd's */
@@ -88,6 +88,15 @@ struct frazil_node {
         frazil_pipe pipe;
     };
 };
+
+/* The user, or group, that the process was started with. A warm start is another's than the one that made its nodes. */
+#define FRAZIL_OWN UINT32_MAX
+
+uint32_t frazil_node_user(const frazil_node *node);
+uint32_t frazil_node_group(const frazil_node *node);
+
+/* Ask who the process is. */
+void frazil_tree_know_user(void);
 
 extern frazil_node *frazil_root; /* NULL before the mount */
 extern uint64_t frazil_node_bytes; /* that nodes and names of the upper layer take */

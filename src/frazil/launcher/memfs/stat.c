@@ -19,8 +19,8 @@ void frazil_stat_node(frazil_node *node, const struct stat *known, struct stat *
     status->st_ino = node->number;
     status->st_mode = node->mode;
     status->st_nlink = frazil_node_links(node);
-    status->st_uid = node->uid;
-    status->st_gid = node->gid;
+    status->st_uid = frazil_node_user(node);
+    status->st_gid = frazil_node_group(node);
     status->st_blksize = 4096;
     if (S_ISREG(node->mode)) {
         frazil_file_stat(node, known, status);

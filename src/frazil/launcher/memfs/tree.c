@@ -23,6 +23,7 @@ frazil_node *frazil_root;
 uint64_t frazil_node_bytes;
 static const icecube *image;
 static uint64_t first_number, next_number; /* of the upper layer */
+static uint32_t own_user, own_group; /* whom FRAZIL_OWN means */
 static bool changed; /* anything that the image holds */
 
 const icecube *frazil_tree_image(void)
@@ -62,6 +63,28 @@ static void set_links_and_kind(frazil_node *node)
     }
 }
 
+/* Asked of the kernel, since it is not the program that asks (warm/asked.c). */
+static uint32_t who(long call)
+{
+    return (uint32_t)frazil_kernel(call, 0);
+}
+
+void frazil_tree_know_user(void)
+{
+    own_user = (uint32_t)getauxval(AT_EUID);
+    own_group = (uint32_t)getauxval(AT_EGID);
+}
+
+uint32_t frazil_node_user(const frazil_node *node)
+{
+    return node->uid == FRAZIL_OWN ? own_user : node->uid;
+}
+
+uint32_t frazil_node_group(const frazil_node *node)
+{
+    return node->gid == FRAZIL_OWN ? own_group : node->gid;
+}
+
 /* The node for a record of the image. A link's target stays in the image. */
 static frazil_node *node_from_image(const icecube_node *record)
 {
@@ -72,8 +95,7 @@ static frazil_node *node_from_image(const icecube_node *record)
     node->number = (uint64_t)record->index + 1;
     node->image = record->index;
     node->mode = record->mode;
-    node->uid = (uint32_t)getauxval(AT_EUID);
-    node->gid = (uint32_t)getauxval(AT_EGID);
+    node->uid = node->gid = FRAZIL_OWN;
     node->mtime.tv_sec = record->mtime_ns / 1000000000;
     node->mtime.tv_nsec = record->mtime_ns % 1000000000;
     if (node->mtime.tv_nsec < 0) {
@@ -111,6 +133,7 @@ int frazil_tree_mount(const icecube *lower)
     if (lower != NULL && icecube_node_at(lower, 0, &record, &error) != ICECUBE_FOUND)
         return -EIO;
     image = lower;
+    frazil_tree_know_user();
     first_number = next_number = lower != NULL ? (uint64_t)lower->header.node_count + 1 : 2;
     frazil_node *root = node_from_image(&record);
     if (root == NULL)
@@ -135,8 +158,8 @@ frazil_node *frazil_node_new(uint32_t mode, const char *target, size_t length)
     frazil_node_bytes += NODE_BYTES;
     node->image = ICECUBE_NO_NODE;
     node->mode = mode;
-    node->uid = (uint32_t)geteuid();
-    node->gid = (uint32_t)getegid();
+    node->uid = who(SYS_geteuid) == own_user ? FRAZIL_OWN : who(SYS_geteuid);
+    node->gid = who(SYS_getegid) == own_group ? FRAZIL_OWN : who(SYS_getegid);
     node->atime = node->mtime = node->ctime = frazil_now();
     set_links_and_kind(node);
     if (target != NULL) {
@@ -582,21 +605,21 @@ long frazil_directory_path(const frazil_node *directory, char *path, size_t size
 
 bool frazil_is_superuser(void)
 {
-    return geteuid() == 0;
+    return who(SYS_geteuid) == 0;
 }
 
 bool frazil_is_owner(const frazil_node *node)
 {
-    uid_t user = geteuid();
+    uid_t user = who(SYS_geteuid);
 
-    return user == 0 || user == node->uid;
+    return user == 0 || user == frazil_node_user(node);
 }
 
 static bool in_group(gid_t group, bool real)
 {
     gid_t groups[NGROUPS_MAX > 1024 ? 1024 : NGROUPS_MAX];
 
-    if ((real ? getgid() : getegid()) == group)
+    if ((real ? who(SYS_getgid) : who(SYS_getegid)) == group)
         return true;
     int count = getgroups((int)(sizeof groups / sizeof groups[0]), groups);
     for (int i = 0; i < count; i++)
@@ -611,12 +634,12 @@ int frazil_permitted(const frazil_node *node, int mask, bool real)
 
     if ((mode & (mode >> 3) & (mode >> 6) & wanted) == wanted) /* everybody may: no need to ask who it is */
         return 0;
-    uid_t user = real ? getuid() : geteuid();
+    uid_t user = real ? who(SYS_getuid) : who(SYS_geteuid);
     if (user == 0)
         return (wanted & 1) && !S_ISDIR(mode) && !(mode & 0111) ? -EACCES : 0;
-    if (user == node->uid)
+    if (user == frazil_node_user(node))
         mode >>= 6;
-    else if (in_group(node->gid, real))
+    else if (in_group(frazil_node_group(node), real))
         mode >>= 3;
     return (mode & wanted) == wanted ? 0 : -EACCES;
 }
