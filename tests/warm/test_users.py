@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from frazil.builder.warm.dumps import make_dump
+from frazil.builder.warm.notes import conditions
 from started import WARM, start
 from support import Build
 
@@ -34,6 +36,11 @@ def test_each_home_is_its_own(executable: Path, home: str) -> None:
     assert decision == WARM
     assert (outcome.code, outcome.output) == (0, f"{home}/.local ('root', 'root')\n")
     assert outcome == start([executable], env={"HOME": home}, cold=True)[1]
+
+
+def test_whom_an_import_asks_for_is_a_condition(executable: Path, tmp_path: Path) -> None:
+    dump = make_dump(executable, ["names"], tmp_path, 60)
+    assert {one.name for one in conditions(dump.notes)} == {b"/etc/passwd", b"/etc/group"}
 
 
 def test_memfs_is_the_own_of_who_starts_it(build: Build, target: Path, tmp_path: Path) -> None:

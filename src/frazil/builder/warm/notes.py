@@ -38,6 +38,8 @@ _HOST_FIELDS: Final[Mapping[bytes, tuple[int, ...]]] = {
     b"version": (3,),
 }  # fmt: skip
 """What functions of ``platform`` tell of uname's answer; the others may tell all of it. System and machine never differ."""
+_EXTENSION: Final = "an extension module"
+"""Where the run-time's import statement is the only Python code."""
 _CHANGING: Final = (
     b"/proc/self/", b"/proc/thread-self/", b"/proc/cpuinfo", b"/proc/diskstats", b"/proc/interrupts", b"/proc/loadavg",
     b"/proc/meminfo", b"/proc/net/", b"/proc/sched", b"/proc/softirqs", b"/proc/stat", b"/proc/sys/fs/",
@@ -62,6 +64,7 @@ _AFRESH: Final = (
     # The directory of the user's packages, which frazil_runtime.warm finds again.
     _Afresh(_VARIABLE, b"HOME", _SYSCONFIG),
     _Afresh((Question.USER,), b"", _SYSCONFIG),
+    _Afresh((Question.FILE,), b"/etc/passwd", _SYSCONFIG),
     # What dates are read by: it looks again at each use.
     _Afresh(_VARIABLE, b"TZ", ("/_strptime.py",)),
     _Afresh((Question.FILE, Question.MISSING), b"/etc/localtime", ("/_strptime.py",)),
@@ -104,14 +107,16 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
             lines[f"{place}: an import writes {os.fsdecode(note.name)}, which warm starts do not"] = None
         elif note.kind == "program" and place:
             lines[f"{place}: an import runs {os.fsdecode(note.name)}, which warm starts do not"] = None
+    told: dict[str, str] = {}
     for note, one in _questions(notes):
         if one.question is Question.CONTENT and _is_changing(one):
-            path = os.fsdecode(one.name)
-            lines[f"{_place(note)}: an import reads {path}, whose content of now all warm starts then share"] = None
+            told.setdefault(
+                f"an import reads {os.fsdecode(one.name)}, whose content of now all warm starts then share", _place(note)
+            )
         elif one.question >= Question.DIRECTORY:
             subject = os.fsdecode(named(one).name)
-            lines[f"{_place(note)}: an import looks at {subject}; starts are warm only where it is the same"] = None
-    return tuple(lines)
+            told.setdefault(f"an import looks at {subject}; starts are warm only where it is the same", _place(note))
+    return (*lines, *(f"{place or _EXTENSION}: {what}" for what, place in told.items()))
 
 
 def changes(notes: Iterable[Note]) -> tuple[str, ...]:

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
-#include <pthread.h>
+#include <netdb.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -345,6 +347,13 @@ FRAZIL_EXPORT int uname(struct utsname *names)
     return FRAZIL_REAL_OF(uname)(names);
 }
 
+FRAZIL_EXPORT int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict wanted,
+    struct addrinfo **restrict found)
+{
+    asked_for("network", "");
+    return FRAZIL_REAL_OF(getaddrinfo)(name, service, wanted, found);
+}
+
 FRAZIL_EXPORT int connect(int socket, __CONST_SOCKADDR_ARG address, socklen_t size)
 {
     asked_for("network", "");
@@ -376,6 +385,32 @@ FRAZIL_EXPORT gid_t getegid(void)
     asked(CONDITION_USER, 3);
     return (gid_t)frazil_kernel(SYS_getegid, 0);
 }
+
+/* The C library reads these files by itself. */
+#define OF_FILE(file, type, name, parameters, arguments)                                                                       \
+    FRAZIL_EXPORT type name parameters                                                                                         \
+    {                                                                                                                          \
+        frazil_saw(FRAZIL_LOOK_OPEN, AT_FDCWD, file, O_RDONLY);                                                                \
+        return FRAZIL_REAL_OF(name) arguments;                                                                                 \
+    }
+
+#define USERS "/etc/passwd"
+#define GROUPS "/etc/group"
+
+OF_FILE(USERS, struct passwd *, getpwuid, (uid_t user), (user))
+OF_FILE(USERS, struct passwd *, getpwnam, (const char *name), (name))
+OF_FILE(USERS, void, setpwent, (void), ())
+OF_FILE(USERS, int, getpwuid_r, (uid_t user, struct passwd *entry, char *room, size_t size, struct passwd **found),
+    (user, entry, room, size, found))
+OF_FILE(USERS, int, getpwnam_r, (const char *name, struct passwd *entry, char *room, size_t size, struct passwd **found),
+    (name, entry, room, size, found))
+OF_FILE(GROUPS, struct group *, getgrgid, (gid_t group), (group))
+OF_FILE(GROUPS, struct group *, getgrnam, (const char *name), (name))
+OF_FILE(GROUPS, void, setgrent, (void), ())
+OF_FILE(GROUPS, int, getgrgid_r, (gid_t group, struct group *entry, char *room, size_t size, struct group **found),
+    (group, entry, room, size, found))
+OF_FILE(GROUPS, int, getgrnam_r, (const char *name, struct group *entry, char *room, size_t size, struct group **found),
+    (name, entry, room, size, found))
 
 FRAZIL_EXPORT pid_t getppid(void)
 {
