@@ -2,8 +2,8 @@
 
 Everything that a snapshot holds stands at the same address in every process. So two dumps differ only where each process has
 something of its own: what the dump itself has marked (words that stay the new process's, pointers that libc mangles), what
-belongs to the thread, the mark that malloc sets on what is freed, and addresses of the stack in frames that have ended. Any
-other difference cannot be explained, and what holds it cannot be in a snapshot.
+belongs to the thread, the mark that malloc sets on what is freed, and what threads left on their stacks. Any other difference
+cannot be explained, and what holds it cannot be in a snapshot.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from frazil.builder.warm.dumps import Dump
     from frazil.builder.warm.format import Piece, Snapshot
 
-_GUARDS: Final = (0x28, 0x30)
-"""Stack guard and pointer guard, from the thread pointer: glibc's ABI for x86-64."""
 _SMALL: Final = 1 << 32
 """No pointer differs, and time, random numbers and identities are made up: such a word counts something."""
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
@@ -50,7 +48,7 @@ def compare(first: Dump, second: Dump) -> tuple[Unexplained, ...]:
         if max(values) >= _SMALL
         and address not in own
         and values != (first.freed, second.freed)
-        and not _are_of_stack(values, first, second)
+        and not any(address in stack for stack in first.stacks)
     )
 
 
@@ -58,7 +56,6 @@ def _own_words(snapshot: Snapshot) -> set[int]:
     """Addresses of words that each process sets anew."""
     words = {address for address, _, _ in snapshot.own}
     words |= {address for address, _ in snapshot.mangled}
-    words |= {snapshot.thread + offset for offset in _GUARDS}
     words.add((snapshot.thread + snapshot.identity) & ~7)
     start, size = snapshot.restartable
     words |= set(range(snapshot.thread + start, snapshot.thread + start + size, 8))
@@ -68,10 +65,6 @@ def _own_words(snapshot: Snapshot) -> set[int]:
 def _is_of_linker(snapshot: Snapshot, piece: Piece) -> bool:
     """Whether it is the dynamic linker's own data, where that keeps how long it took."""
     return piece.object > 0 and snapshot.objects[piece.object - 1].name.startswith("ld-")
-
-
-def _are_of_stack(values: tuple[int, int], first: Dump, second: Dump) -> bool:
-    return all(dump.stack[0] <= value < dump.stack[1] for value, dump in zip(values, (first, second), strict=True))
 
 
 def _pairs(first: Snapshot, second: Snapshot) -> Iterator[tuple[Piece, Piece]]:

@@ -54,10 +54,10 @@ class Dump:
     snapshot: Snapshot
     problems: list[str] = field(default_factory=list)
     """What no snapshot can hold, a sentence each."""
-    stack: tuple[int, int] = (0, 0)
-    """Where the stack began and ended."""
     freed: int = 0
     """The number that malloc marks with what is freed."""
+    stacks: list[range] = field(default_factory=list)
+    """Addresses of stacks of threads, which have ended."""
     notes: list[Note] = field(default_factory=list)
 
 
@@ -133,7 +133,7 @@ def _take(dump: Dump, line: str) -> None:
     match kind:
         case "stack":
             low, high = rest.split("\t")
-            dump.stack = int(low, 16), int(high, 16)
+            dump.stacks.append(range(int(low, 16), int(high, 16)))
         case "freed":
             dump.freed = int(rest, 16)
         case "descriptor":

@@ -340,8 +340,10 @@ static int unback(frazil_node *node)
     frazil_fd_drop(file->backing);
     file->backing = -1;
     file->kernel_number = file->kernel_device = 0;
+    /* A snapshot holds nothing that only one process knows. */
+    memset(file->handle, 0, sizeof file->handle);
     file->handle_size = 0;
-    memset(file->handle, 0, sizeof file->handle); /* a snapshot holds nothing that one process only knows */
+    file->handle_type = 0;
     leave_backed(node);
     leave_idle(node);
     return 0;

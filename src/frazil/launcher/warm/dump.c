@@ -43,6 +43,7 @@ extern void *__libc_stack_end; /* the stack's pointer when the program began */
 typedef struct part {
     uintptr_t low;
     uintptr_t high;
+    uintptr_t end; /* of its data; the dynamic linker allocates behind its own */
     uint32_t object; /* a number, SNAPSHOT_PROGRAM, or SNAPSHOT_NONE */
 } part;
 
@@ -54,6 +55,9 @@ typedef struct dump {
     uint64_t written;
     uintptr_t stack_low; /* arguments, environment, auxiliary vector: live after main, too */
     uintptr_t stack_high;
+    uintptr_t arguments;
+    uintptr_t environment;
+    uintptr_t auxiliary;
     uintptr_t break_end;
     uint64_t guard;
     frazil_mapping *mappings;
@@ -195,7 +199,7 @@ static int add_library(struct dl_phdr_info *info, size_t size, void *context)
         if (one->p_type != PT_LOAD)
             continue;
         low = down(start) < low ? down(start) : low;
-        high = up(start + one->p_memsz) > high ? up(start + one->p_memsz) : high;
+        high = start + one->p_memsz > high ? start + one->p_memsz : high;
     }
     if (!frazil_build_id(info, object->build)) {
         to->problem = "a library of the system has no build ID";
@@ -204,7 +208,7 @@ static int add_library(struct dl_phdr_info *info, size_t size, void *context)
     object->base = info->dlpi_addr;
     object->kind = OBJECT_LIBRARY;
     object->name = put_text(to, last_component(info->dlpi_name));
-    to->parts[to->part_count++] = (part){low, high, to->object_count++};
+    to->parts[to->part_count++] = (part){low, up(high), high, to->object_count++};
     return to->object_count == FRAZIL_OBJECTS_AT_MOST;
 }
 
@@ -216,7 +220,8 @@ static int add_program(struct dl_phdr_info *info, size_t size, void *context)
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *one = &info->dlpi_phdr[i];
         if (one->p_type == PT_LOAD && one->p_flags & PF_W)
-            to->parts[to->part_count++] = (part){down(one->p_vaddr), up(one->p_vaddr + one->p_memsz), SNAPSHOT_PROGRAM};
+            to->parts[to->part_count++]
+                = (part){down(one->p_vaddr), up(one->p_vaddr + one->p_memsz), one->p_vaddr + one->p_memsz, SNAPSHOT_PROGRAM};
     }
     return 1; /* the program comes first */
 }
@@ -260,20 +265,40 @@ static bool is_code(const dump *to, uint64_t address)
     return false;
 }
 
+static void add_own(dump *to, uintptr_t at, uint32_t object)
+{
+    if (to->own_count == RECORDS_AT_MOST)
+        fail(to, E2BIG);
+    else
+        to->own[to->own_count++] = (snapshot_own){at, object, 0};
+}
+
+/* What of the stack's end that every process has is at the address; 0 for anything else. Rust's standard library keeps these.
+ */
+static uint32_t place_of(const dump *to, uint64_t address)
+{
+    return address == to->arguments  ? SNAPSHOT_ARGUMENTS
+        : address == to->environment ? SNAPSHOT_ENVIRONMENT
+        : address == to->auxiliary   ? SNAPSHOT_AUXILIARY
+                                     : 0;
+}
+
 static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object)
 {
     bool live = value >= to->stack_low && value < to->stack_high;
 
     if (value < 4096)
         return;
+    if (object < SNAPSHOT_NONE && part_at(to, at)->end <= at)
+        object = SNAPSHOT_NONE;
     if (object == SNAPSHOT_NONE && at - (uintptr_t)__builtin_thread_pointer() < SNAPSHOT_THREAD_SIZE)
         object = SNAPSHOT_THREAD;
     if ((object != SNAPSHOT_NONE && live) || (object < SNAPSHOT_NONE && (value == to->break_end || value == to->guard))) {
-        if (to->own_count == RECORDS_AT_MOST) {
-            fail(to, E2BIG);
-            return;
-        }
-        to->own[to->own_count++] = (snapshot_own){at, object, 0};
+        add_own(to, at, object);
+        return;
+    }
+    if (live && place_of(to, value)) {
+        add_own(to, at, place_of(to, value));
         return;
     }
     if (live) {
@@ -481,12 +506,15 @@ static void put_threads(dump *to)
     char entries[8192];
     int directory = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     long length, count = 0;
+    uintptr_t low, high;
 
     while (directory >= 0 && (length = frazil_kernel(SYS_getdents64, directory, entries, sizeof entries)) > 0)
         for (long at = 0; at < length; at += *(unsigned short *)(entries + at + 16))
             count += entries[at + 19] != '.';
     if (directory >= 0)
         frazil_kernel(SYS_close, directory);
+    for (unsigned i = 0; frazil_record_stack(i, &low, &high); i++)
+        say(to, "stack\t%lx\t%lx\n", low, high);
     if (count > 1)
         say(to, "running\t%ld\n", count - 1);
 }
@@ -517,12 +545,16 @@ static int open_in(dump *to, const char *directory, const char *name)
 /* The program's arguments and environment, which live as long as the process; and the break. */
 static void find_places(dump *to)
 {
-    to->stack_low = (uintptr_t)__libc_stack_end;
-    for (const frazil_mapping *one = to->mappings; one->high; one++)
-        if (strcmp(one->path, "[stack]") == 0) {
-            to->stack_high = one->high;
-            say(to, "stack\t%lx\t%lx\n", one->low, one->high);
-        }
+    const uintptr_t *block = __libc_stack_end; /* the count of arguments comes first */
+
+    to->stack_low = (uintptr_t)block;
+    to->arguments = (uintptr_t)(block + 1);
+    block += *block + 2;
+    to->environment = (uintptr_t)block;
+    while (*block++)
+        ;
+    to->auxiliary = (uintptr_t)block;
+    to->stack_high = FRAZIL_WINDOW_STACK + FRAZIL_WINDOW_STACK_SIZE;
     to->break_end = (uintptr_t)frazil_kernel(SYS_brk, 0);
 }
 

@@ -80,13 +80,17 @@ typedef struct snapshot_object {
  * place. */
 typedef struct snapshot_own {
     uint64_t address;
-    uint32_t object; /* a number, SNAPSHOT_PROGRAM or SNAPSHOT_THREAD */
+    uint32_t object; /* a number, or one of those below */
     uint32_t reserved;
 } snapshot_own;
 
 #define SNAPSHOT_PROGRAM 0xFFFFFFFFu
 #define SNAPSHOT_THREAD 0xFFFFFFFEu /* what libc keeps for the main thread, behind its pointer */
-#define SNAPSHOT_NONE 0xFFFFFFFDu
+/* A word that holds the address of the arguments, the environment, the auxiliary vector. */
+#define SNAPSHOT_ARGUMENTS 0xFFFFFFFDu
+#define SNAPSHOT_ENVIRONMENT 0xFFFFFFFCu
+#define SNAPSHOT_AUXILIARY 0xFFFFFFFBu
+#define SNAPSHOT_NONE 0xFFFFFFF0u
 #define SNAPSHOT_THREAD_SIZE 0x900u
 
 typedef struct snapshot_mangled {

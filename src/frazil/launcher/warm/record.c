@@ -250,6 +250,38 @@ bool frazil_record_replay(void)
     return true;
 }
 
+/* -- threads ---------------------------------------------------------------------------------------------------------- */
+
+#define STACKS_AT_MOST 256
+
+static struct {
+    void *low;
+    size_t size;
+} stacks[STACKS_AT_MOST];
+static unsigned stack_count;
+
+FRAZIL_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+{
+    int error = FRAZIL_REAL_OF(pthread_create)(thread, attributes, run, argument);
+    pthread_attr_t made;
+
+    if (error == 0 && frazil_is_making() && stack_count < STACKS_AT_MOST && pthread_getattr_np(*thread, &made) == 0) {
+        pthread_attr_getstack(&made, &stacks[stack_count].low, &stacks[stack_count].size);
+        stack_count++;
+        pthread_attr_destroy(&made);
+    }
+    return error;
+}
+
+bool frazil_record_stack(unsigned number, uintptr_t *low, uintptr_t *high)
+{
+    if (number >= stack_count)
+        return false;
+    *low = (uintptr_t)stacks[number].low;
+    *high = *low + stacks[number].size;
+    return true;
+}
+
 /* -- who, when, at random --------------------------------------------------------------------------------------------- */
 
 FRAZIL_EXPORT pid_t getpid(void)

@@ -32,6 +32,9 @@ void frazil_record_note(const char *kind, const char *name, const char *value);
 void frazil_asked_begin(void);
 void frazil_asked_end(void);
 
+/* The stack of a thread that was started, by number from 0; false behind the last. It may have ended, and its stack be kept. */
+bool frazil_record_stack(unsigned number, uintptr_t *low, uintptr_t *high);
+
 /* Run the handlers that fork runs in the parent before it forks; libraries end their threads in them. */
 void frazil_record_prepare(void);
 

@@ -324,7 +324,8 @@ static uint64_t size_of_vdso(const Elf64_Ehdr *header)
     return 0;
 }
 
-/* Where the dynamic linker keeps addresses of the vDSO: the snapshot's process was not shown any. */
+/* Where the dynamic linker keeps addresses of the vDSO: the snapshot's process was not shown any. They are among its constants;
+ * what it has allocated behind its data is another thing in each process. */
 static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *piece)
 {
     const uint64_t *at = (const uint64_t *)(piece->address - moved_by);
@@ -334,6 +335,17 @@ static void keep_vdso(exchange *with, uint64_t moved_by, const snapshot_piece *p
             with->vdso_words[with->linker_words].address = piece->address + i * 8;
             with->vdso_words[with->linker_words++].value = at[i];
         }
+}
+
+static uint64_t end_of_stack(uint32_t what)
+{
+    char **at = FRAZIL_FRESH->environment;
+
+    if (what == SNAPSHOT_ARGUMENTS)
+        return (uintptr_t)FRAZIL_FRESH->argv;
+    while (what == SNAPSHOT_AUXILIARY && *at++)
+        ;
+    return (uintptr_t)at;
 }
 
 /* Read what this process keeps. */
@@ -346,6 +358,10 @@ static void keep(exchange *with)
     for (uint32_t i = 0; i < with->header->own.count; i++) {
         const snapshot_own *one = &with->own[i];
         uint64_t by = 0;
+        if (one->object == SNAPSHOT_ARGUMENTS || one->object == SNAPSHOT_ENVIRONMENT || one->object == SNAPSHOT_AUXILIARY) {
+            with->values[i] = end_of_stack(one->object);
+            continue;
+        }
         if (one->object == SNAPSHOT_THREAD)
             by = with->header->thread - thread;
         else if (one->object < with->header->objects.count)
@@ -357,7 +373,7 @@ static void keep(exchange *with)
     while (with->linker < with->header->objects.count && with->bases.object[with->linker] != getauxval(AT_BASE))
         with->linker++;
     for (uint32_t i = 0; with->vdso && i < with->header->pieces.count; i++)
-        if (with->pieces[i].kind == PIECE_PAGES && with->linker < with->header->objects.count
+        if (is_sealed(&with->pieces[i]) && with->linker < with->header->objects.count
             && with->pieces[i].object == with->linker + 1)
             keep_vdso(with, with->objects[with->linker].base - with->bases.object[with->linker], &with->pieces[i]);
 }

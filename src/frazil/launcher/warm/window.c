@@ -208,34 +208,78 @@ done:
 
 /* -- beginning again -------------------------------------------------------------------------------------------------- */
 
-/* What the kernel puts on a new program's stack: the count of arguments, arguments, environment, auxiliary vector. */
-static void write_block(uintptr_t *block, int argc, char **argv, uintptr_t base)
-{
-    size_t at = 0;
-    char **variable = environ;
-    const Elf64_auxv_t *pair;
+/* The new program's stack, which is at the same place each time: what functions leave on it is then the same. */
+typedef struct stack {
+    char *low;
+    char *at;
+    bool full;
+} stack;
 
-    block[at++] = (uintptr_t)argc;
-    for (int i = 0; i <= argc; i++)
-        block[at++] = (uintptr_t)argv[i];
-    do
-        block[at++] = (uintptr_t)*variable;
-    while (*variable++);
-    for (pair = (const Elf64_auxv_t *)variable; pair->a_type != AT_NULL; pair++) {
-        block[at++] = pair->a_type == AT_SYSINFO_EHDR ? AT_IGNORE : pair->a_type;
-        block[at++] = pair->a_type == AT_BASE ? base : pair->a_un.a_val;
+static char *push(stack *to, const void *data, size_t size)
+{
+    if (size > (size_t)(to->at - to->low) / 2) {
+        to->full = true;
+        return to->at;
     }
-    block[at++] = AT_NULL;
-    block[at] = 0;
+    to->at -= size;
+    return memcpy(to->at, data, size);
 }
 
-static size_t block_size(int argc)
+static uintptr_t push_text(stack *to, const char *text)
 {
-    size_t count = (size_t)argc + 64; /* an auxiliary vector has some 20 pairs */
+    return (uintptr_t)push(to, text, strlen(text) + 1);
+}
 
-    for (char **variable = environ; *variable; variable++)
-        count++;
-    return count;
+/* What an entry of the auxiliary vector is for the new program. */
+static uintptr_t auxiliary(stack *to, const Elf64_auxv_t *pair, uintptr_t base)
+{
+    static const uint8_t random[16] = "\0frazil's window";
+
+    switch (pair->a_type) {
+    case AT_BASE:
+        return base;
+    case AT_RANDOM: /* of which libc makes its guards; a restored process has its own */
+        return (uintptr_t)push(to, random, sizeof random);
+    case AT_EXECFN:
+    case AT_PLATFORM:
+    case AT_BASE_PLATFORM:
+        return push_text(to, (const char *)pair->a_un.a_val);
+    default:
+        return pair->a_un.a_val;
+    }
+}
+
+/* What the kernel puts on a new program's stack: the count of arguments, arguments, environment, auxiliary vector. NULL when
+ * there is not room for it. */
+static uintptr_t *make_block(int argc, char **argv, uintptr_t base)
+{
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    char *low = (char *)FRAZIL_WINDOW_STACK;
+    stack on = {low, low + FRAZIL_WINDOW_STACK_SIZE, false};
+    uintptr_t *words = frazil_window_scratch(BLOCK_AT_MOST * sizeof *words);
+    char **variable = environ;
+    size_t at = 0;
+
+    if (!words || frazil_kernel(SYS_mmap, low, FRAZIL_WINDOW_STACK_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0) != (long)low)
+        return NULL;
+    words[at++] = (uintptr_t)argc;
+    for (int i = 0; i < argc && at < BLOCK_AT_MOST / 2; i++)
+        words[at++] = push_text(&on, argv[i]);
+    words[at++] = 0;
+    for (; *variable && at < BLOCK_AT_MOST - 128; variable++)
+        words[at++] = push_text(&on, *variable);
+    if (*variable || on.full)
+        return NULL;
+    words[at++] = 0;
+    for (const Elf64_auxv_t *pair = (const Elf64_auxv_t *)(variable + 1); pair->a_type != AT_NULL && at < BLOCK_AT_MOST - 4;
+        pair++) {
+        words[at++] = pair->a_type == AT_SYSINFO_EHDR ? AT_IGNORE : pair->a_type;
+        words[at++] = auxiliary(&on, pair, base);
+    }
+    words[at++] = AT_NULL;
+    words[at++] = 0;
+    on.at -= ((uintptr_t)on.at - at * sizeof *words) & 15;
+    return (uintptr_t *)push(&on, words, at * sizeof *words);
 }
 
 /* Replace the program's data by what its file holds, and start the dynamic linker. Uses nothing but its stack. */
@@ -263,21 +307,20 @@ const char *frazil_window_enter(int argc, char **argv)
     const frazil_mapping *mappings = frazil_window_mappings();
     const char *linker = interpreter(headers, count);
     int executable = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
-    _Alignas(16) uintptr_t block[BLOCK_AT_MOST];
-    uintptr_t base = 0, entry;
+    uintptr_t base = 0, entry, *block;
 
     if (!mappings || executable < 0)
         return "/proc is not there";
     if (!linker)
         return "this is no program with a dynamic linker";
-    if (block_size(argc) > BLOCK_AT_MOST)
-        return "there are too many variables and arguments";
     if (!take_all_above(mappings) || !stop_the_break())
         return "addresses cannot be reserved";
     entry = map_linker(linker, &base);
     if (!entry)
         return "the dynamic linker cannot be mapped";
+    block = make_block(argc, argv, base);
+    if (!block)
+        return "there are too many variables and arguments";
     frazil_restartable_leave();
-    write_block(block, argc, argv, base);
     start(headers, count, executable, block, entry);
 }

@@ -15,6 +15,9 @@
 
 #define FRAZIL_WINDOW_LOW 0x100000000000ul
 #define FRAZIL_WINDOW_HIGH 0x200000000000ul
+/* The stack of the process that began again. */
+#define FRAZIL_WINDOW_STACK 0x0E0000000000ul
+#define FRAZIL_WINDOW_STACK_SIZE (64ul << 20)
 /* From here on is memory that is in no snapshot. */
 #define FRAZIL_SCRATCH 0x0F0000000000ul
 
