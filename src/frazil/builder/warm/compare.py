@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from frazil.builder.warm.dumps import Dump
     from frazil.builder.warm.format import Piece, Snapshot
 
-_SMALL: Final = 1 << 32
-"""No pointer differs, and time, random numbers and identities are made up: such a word counts something."""
+_LOWEST: Final = 1 << 32
+_HIGHEST: Final = 1 << 47
+"""Between are the addresses of what the system places. A word that is outside, in one dump, is no address: it is a count, a time,
+or what is left in memory that was freed."""
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
 
 
@@ -45,7 +47,7 @@ def compare(first: Dump, second: Dump) -> tuple[Unexplained, ...]:
         for one, other in _pairs(first.snapshot, second.snapshot)
         if not _is_of_linker(first.snapshot, one)
         for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other))
-        if max(values) >= _SMALL
+        if all(_LOWEST <= value < _HIGHEST for value in values)
         and address not in own
         and values != (first.freed, second.freed)
         and not any(address in stack for stack in first.stacks)

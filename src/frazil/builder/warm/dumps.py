@@ -140,9 +140,6 @@ def _take(dump: Dump, line: str) -> None:
             dump.problems.append(f"{rest.partition(chr(9))[2]} is open")
         case "running":
             dump.problems.append(f"{rest} threads are running")
-        case "points":
-            address, value = rest.split("\t")
-            dump.problems.append(f"the word at {address} points to the program's arguments or environment ({value})")
         case _:
             dump.problems.append(rest)
 

@@ -301,10 +301,6 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
         add_own(to, at, place_of(to, value));
         return;
     }
-    if (live) {
-        say(to, "points\t%lx\t%lx\n", at, value);
-        return;
-    }
     uint64_t plain = (value >> 17 | value << 47) ^ to->guard;
     if (plain < 1ul << 47 && plain > PAGE && is_code(to, plain)) {
         if (to->mangled_count == RECORDS_AT_MOST) {
@@ -627,6 +623,23 @@ static void say_mark(dump *to)
     }
 }
 
+/* The end of the stack is kept where it is, too: what asked for a variable may keep the address of the answer. */
+static void put_stack(dump *to)
+{
+    uintptr_t low = down(to->stack_low);
+    snapshot_piece *piece = add_piece(to, PIECE_PAGES, low, to->stack_high, PROT_READ | PROT_WRITE);
+    char *copy = frazil_window_scratch(piece->size);
+
+    if (!copy) {
+        fail(to, ENOMEM);
+        return;
+    }
+    memcpy(copy + (to->stack_low - low), (const void *)to->stack_low, to->stack_high - to->stack_low);
+    piece->offset = to->written;
+    piece->crc = frazil_crc32(0, copy, piece->size);
+    put(to, copy, piece->size);
+}
+
 static void put_all(dump *to, uintptr_t resume)
 {
     static const char page[PAGE];
@@ -636,6 +649,7 @@ static void put_all(dump *to, uintptr_t resume)
     frazil_platform_executable(executable, sizeof executable);
     put(to, page, PAGE);
     put_program(to);
+    put_stack(to);
     for (const frazil_mapping *one = to->mappings; one->high; one++)
         if (one->low >= FRAZIL_WINDOW_LOW && one->high <= FRAZIL_WINDOW_HIGH)
             put_mapping(to, one, executable);

@@ -139,6 +139,15 @@ static bool is_in_window(const frazil_snapshot *snapshot, const snapshot_piece *
     return piece->address >= header->low && piece->address <= header->high && piece->size <= header->high - piece->address;
 }
 
+/* The end of the stack of the process that the snapshot was made of. */
+static bool is_in_stack(const snapshot_piece *piece)
+{
+    const uint64_t end = FRAZIL_WINDOW_STACK + FRAZIL_WINDOW_STACK_SIZE;
+
+    return piece->kind == PIECE_PAGES && piece->address >= FRAZIL_WINDOW_STACK && piece->address <= end
+        && piece->size <= end - piece->address;
+}
+
 /* The program's writable segments: the only place outside of the window that pieces may have. */
 static bool is_in_program(const snapshot_piece *piece)
 {
@@ -168,7 +177,7 @@ static bool is_sound(const frazil_snapshot *snapshot, const snapshot_piece *piec
         return false;
     if (piece->kind == PIECE_PROGRAM || (piece->kind == PIECE_ZERO && piece->address < FRAZIL_WINDOW_LOW))
         return is_in_program(piece);
-    return is_in_window(snapshot, piece);
+    return is_in_window(snapshot, piece) || is_in_stack(piece);
 }
 
 static bool all_are_sound(const frazil_snapshot *snapshot)
@@ -225,6 +234,19 @@ static inline bool move_pages(const uint8_t *data, const snapshot_piece *piece)
         && (protection == PROT_READ || protect(piece, protection));
 }
 
+/* Reserve addresses: whoever has one of them keeps it. */
+static bool is_free(uint64_t address, uint64_t size)
+{
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    long made = frazil_kernel(SYS_mmap, address, size, PROT_NONE, flags, -1, 0);
+
+    if (made == (long)address)
+        return true;
+    if (made > 0) /* Linux before 4.17 takes the address for a wish */
+        frazil_kernel(SYS_munmap, made, size);
+    return false;
+}
+
 /* Without /proc the executable cannot be opened: its bytes are in the image, which is mapped. */
 static bool copy_executable(const snapshot_piece *piece)
 {
@@ -256,7 +278,7 @@ static bool put(const frazil_snapshot *snapshot, const snapshot_piece *piece, in
 {
     switch (piece->kind) {
     case PIECE_PAGES:
-        return move_pages(snapshot->data, piece);
+        return (!is_in_stack(piece) || is_free(piece->address, piece->size)) && move_pages(snapshot->data, piece);
     case PIECE_ZERO:
         return piece->address < FRAZIL_WINDOW_LOW
             || map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -458,19 +480,6 @@ static bool make_fresh(int argc, char **argv, bool debug, uint64_t begun)
     return true;
 }
 
-/* Reserve the window's addresses at once: whoever has one of them keeps it. */
-static bool window_is_free(const snapshot_header *header)
-{
-    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    long made = frazil_kernel(SYS_mmap, header->low, header->high - header->low, PROT_NONE, flags, -1, 0);
-
-    if (made == (long)header->low)
-        return true;
-    if (made > 0)
-        frazil_kernel(SYS_munmap, made, header->high - header->low);
-    return false;
-}
-
 /* Returns when the process stays as it is, with the reason. */
 static const char *restore(const frazil_snapshot *snapshot, exchange *with)
 {
@@ -478,7 +487,7 @@ static const char *restore(const frazil_snapshot *snapshot, exchange *with)
         return "the snapshot is damaged: a piece lies outside";
     if (!pages_hold(snapshot))
         return "the snapshot is damaged: its pages do not hold";
-    if (!window_is_free(snapshot->header))
+    if (!is_free(snapshot->header->low, snapshot->header->high - snapshot->header->low))
         return "an address of the snapshot is taken";
     if (!put_all(snapshot)) {
         frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);

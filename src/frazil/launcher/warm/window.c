@@ -273,8 +273,9 @@ static uintptr_t *make_block(int argc, char **argv, uintptr_t base)
     words[at++] = 0;
     for (const Elf64_auxv_t *pair = (const Elf64_auxv_t *)(variable + 1); pair->a_type != AT_NULL && at < BLOCK_AT_MOST - 4;
         pair++) {
-        words[at++] = pair->a_type == AT_SYSINFO_EHDR ? AT_IGNORE : pair->a_type;
-        words[at++] = auxiliary(&on, pair, base);
+        bool hidden = pair->a_type == AT_SYSINFO_EHDR;
+        words[at++] = hidden ? AT_IGNORE : pair->a_type;
+        words[at++] = hidden ? 0 : auxiliary(&on, pair, base);
     }
     words[at++] = AT_NULL;
     words[at++] = 0;
