@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LOWEST: Final = 1 << 32
 _HIGHEST: Final = 1 << 47
-"""Between are the addresses of what the system places. A word that is outside, in one dump, is no address: it is a count, a time,
-or what is left in memory that was freed."""
+"""Between are the addresses of what the system places. A word that is outside, in one dump, is no address: it is a count, a
+time, or what is left in memory that was freed."""
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
 
 
