@@ -55,6 +55,10 @@ class _Variables(dict):  # type: ignore[type-arg]  # what os.environ keeps its v
             self._asked(name)
         return dict.__contains__(self, name)
 
+    def __len__(self) -> int:
+        self.note("environment", b"", None)
+        return dict.__len__(self)
+
     def __iter__(self) -> "Iterator[bytes]":
         self.note("environment", b"", None)
         return dict.__iter__(self)

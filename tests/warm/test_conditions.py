@@ -305,6 +305,21 @@ def test_a_module_that_changes_the_process_is_left_out(
     assert Started(program, "directory", cwd=tmp_path).output == ("/usr" if "chdir" in change else str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "how", ["{k: v for k, v in os.environ.items() if k.startswith('APP_')}", "dict(os.environ)", "len(os.environ)"]
+)
+def test_a_module_that_looks_at_all_variables_is_left_out(build: Build, target: Path, tmp_path: Path, how: str) -> None:
+    place = tmp_path / f"all-variables-{len(how)}"
+    place.mkdir()
+    program = _build(build, target, place, f"import os\nALL = {how}\nSEEN = {{'size': 'APP_X' in str(ALL)}}\n")
+    found = inspect_warm(program)
+    assert found is not None
+    left_out = [(one.module, one.reason.partition("/app/")[2]) for one in found.report.left_out]
+    assert left_out == [("asks", "asks.py:2 looks at all variables of the environment")]
+    done = Started(program, "size", environment={"APP_X": "1"})
+    assert (done.said, done.output) == ("frazil: warm: warm", str("len" not in how))
+
+
 def test_a_change_that_is_taken_back_is_none(build: Build, target: Path, tmp_path: Path) -> None:
     place = tmp_path / "takes-back"
     place.mkdir()

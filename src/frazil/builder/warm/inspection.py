@@ -68,7 +68,7 @@ def inspect_warm(path: Path) -> WarmStart | None:
 def explain_start(path: Path) -> Decision:
     """Start it as it would be started from here, but for its entry: it says whether that was warm. Raises SourceError."""
     if find_segment(path, SNAPSHOT_ADDRESS) is None:
-        remedy = "Build it with --warm."
+        remedy = "Build it with --warm; the build says what cannot be in a snapshot."
         raise SourceError("this executable has no snapshot: it always starts cold", where=path, remedy=remedy)
     environment = {name: value for name, value in os.environ.items() if name != "FRAZIL_START_COLD"}
     with _output(1) as (output, _), _output(2) as (errors, read):

@@ -13,7 +13,7 @@ from frazil.builder.host import LeftOut, Warmed
 from frazil.builder.warm import format as layout
 from frazil.builder.warm.compare import LayoutError, compare
 from frazil.builder.warm.dumps import DumpError, make_dump, try_snapshot
-from frazil.builder.warm.notes import changes, conditions, remarks
+from frazil.builder.warm.notes import conditions, obstacles, remarks
 from frazil.builder.warm.report import Report
 from frazil.errors import SourceError
 
@@ -86,7 +86,7 @@ class _Work:
 
 def _snapshot(executable: Path, dumps: Sequence[Dump]) -> bytes:
     first, second = dumps
-    if problems := [*first.problems, *changes(first.notes)]:
+    if problems := [*first.problems, *obstacles(first.notes)]:
         problem = f"no snapshot can be made: {problems[0]}"
         raise SourceError(problem, where=executable.name, details="\n".join(problems))
     try:

@@ -29,7 +29,6 @@ _WHAT: Final = {
     "random": "random numbers",
     "time": "the time",
     "process": "the process's number",
-    "environment": "all variables of the environment",
     "load": "the system's load",
     "network": "an answer from the network",
 }
@@ -119,9 +118,18 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
     return (*lines, *(f"{place or _EXTENSION}: {what}" for what, place in told.items()))
 
 
-def changes(notes: Iterable[Note]) -> tuple[str, ...]:
-    """What imports changed that a restored process has as it was started with, a sentence each."""
-    return tuple(f"{os.fsdecode(note.name)} was changed" for note in notes if note.kind == "changed")
+def obstacles(notes: Iterable[Note]) -> tuple[str, ...]:
+    """What imports did that no restored process can follow, a sentence each.
+
+    They changed what each process has of its own, or looked which variables there are, which hardly two starts have in common.
+    """
+    found: dict[str, None] = {}
+    for note in notes:
+        if note.kind == "changed":
+            found[f"{os.fsdecode(note.name)} was changed"] = None
+        elif note.kind == "environment" and note.where:
+            found[f"{_place(note) or _EXTENSION} looks at all variables of the environment"] = None
+    return tuple(found)
 
 
 def _questions(notes: Iterable[Note]) -> Iterator[tuple[Note, Condition]]:
