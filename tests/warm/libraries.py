@@ -73,11 +73,23 @@ def build(source: Path, output: Path, python: Path, *options: str) -> tuple[str,
     return (done.stderr, "") if done.returncode == 0 else ("", done.stderr)
 
 
+def wrapped(source: Path, place: Path) -> Path:
+    """A script that imports the program and runs it, so that all that the program defines is in the snapshot."""
+    text = source.read_text()
+    header = text[: text.index("# ///\n", 1) + len("# ///\n")]
+    place.mkdir()
+    (place / source.name).write_text(text)
+    script = place / f"run_{source.name}"
+    script.write_text(f'{header}import {source.stem}\n\nif __name__ == "__main__":\n    {source.stem}.main()\n')
+    return script
+
+
 def try_program(source: Path, version: str, runs: int, place: Path) -> Result:
     """Build it both ways and compare; 0 runs: only build it cold, and start it so."""
     result = Result(source.stem.removeprefix("use_"), version)
     work, python = place / version, interpreters()[version]
-    _, failure = build(source, work / source.stem, python)
+    script = wrapped(source, work / f"{source.stem}-source")
+    _, failure = build(script, work / source.stem, python)
     if failure:
         result.differences.append(f"the build failed: {failure.strip()}")
         return result
@@ -93,7 +105,7 @@ def try_program(source: Path, version: str, runs: int, place: Path) -> Result:
         (work / source.stem).unlink()
         return result
     warm = work / "warm" / source.stem
-    warned, failure = build(source, warm, python, "--warm")
+    warned, failure = build(script, warm, python, "--warm")
     if failure:
         result.differences.append(failure.strip().splitlines()[0])
         return result

@@ -20,7 +20,7 @@ async def add(request):
     return web.json_response({"sum": sum(body["numbers"]), "query": dict(request.query)}, headers={"X-Made": "here"})
 
 
-async def main():
+async def talk():
     application = web.Application()
     application.router.add_post("/add", add)
     application.router.add_get("/", echo)
@@ -43,5 +43,9 @@ async def main():
     await runner.cleanup()
 
 
+def main():
+    asyncio.run(talk())
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

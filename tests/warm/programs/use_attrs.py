@@ -18,7 +18,7 @@ class Line:
     points: list[Point] = field(factory=list, metadata={"unit": "m"})
 
 
-if __name__ == "__main__":
+def main():
     line = Line("  a ", [Point(1, 5)])
     print(line, evolve(line, name="b"), fields(Line).points.metadata["unit"], asdict(line, filter=attr.filters.exclude(list)))
     try:
@@ -30,3 +30,7 @@ if __name__ == "__main__":
         Point("a")
     except TypeError as error:
         print(error.args[0])
+
+
+if __name__ == "__main__":
+    main()

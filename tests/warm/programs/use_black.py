@@ -19,7 +19,7 @@ match a:
   case {"k": [1,2,*rest]} if rest: print ( rest )
 """
 
-if __name__ == "__main__":
+def main():
     for length, magic in ((60, True), (100, False)):
         print(black.format_str(SOURCE, mode=black.Mode(line_length=length, magic_trailing_comma=magic)))
     print(black.format_str("x = 1\n", mode=black.Mode()) == "x = 1\n")
@@ -30,3 +30,7 @@ if __name__ == "__main__":
     sys.stdin = io.TextIOWrapper(io.BytesIO(SOURCE.encode()), "utf-8")
     black.main(["--version"], standalone_mode=False)
     black.main(["-q", "-l", "40", "-"])
+
+
+if __name__ == "__main__":
+    main()

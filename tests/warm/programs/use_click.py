@@ -30,7 +30,7 @@ def read(context, file, level):
     context.exit(3)
 
 
-if __name__ == "__main__":
+def main():
     runner = CliRunner()
     for words in (["--help"], ["greet", "x"], ["greet", "--count", "9", "x"]):
         result = runner.invoke(group, words)
@@ -39,3 +39,7 @@ if __name__ == "__main__":
         result = runner.invoke(group, words, input=text, color=True)
         print(result.exit_code, result.output)
     group(["greet", "y", "--count", "3"], standalone_mode=True)
+
+
+if __name__ == "__main__":
+    main()

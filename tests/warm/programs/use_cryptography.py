@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-if __name__ == "__main__":
+def main():
     key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
     print(key.sign(b"x").hex())
     try:
@@ -50,3 +50,7 @@ if __name__ == "__main__":
     )  # fmt: skip
     print(certificate.public_bytes(serialization.Encoding.PEM).decode(), certificate.fingerprint(hashes.SHA256()).hex())
     print(x509.load_der_x509_certificate(certificate.public_bytes(serialization.Encoding.DER)).extensions[0].value)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@
 # ///
 import os
 import sys
-import tempfile
 
 import django
 from django.conf import settings
@@ -15,10 +14,9 @@ from django.http import JsonResponse
 from django.template import Context, Template
 from django.urls import path, reverse
 
-PLACE = tempfile.mkdtemp()
 settings.configure(
     ALLOWED_HOSTS=["testserver"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{PLACE}/data.sqlite3"}},
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/memfs:/data.sqlite3"}},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
     ROOT_URLCONF=__name__,
     SECRET_KEY="secret",
@@ -56,7 +54,7 @@ class Count(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{User.objects.count() * (1 + options['twice'])} users"))
 
 
-if __name__ == "__main__":
+def main():
     if sys.argv[1:]:
         execute_from_command_line(["manage", *sys.argv[1:]])
         sys.exit()
@@ -91,7 +89,9 @@ if __name__ == "__main__":
         print(error)
     execute_from_command_line(["manage", "check"])
     execute_from_command_line(["manage", "sqlmigrate", "auth", "0001"])
-    print(sorted(os.listdir(PLACE)))
     connection.close()
-    os.unlink(f"{PLACE}/data.sqlite3")
-    os.rmdir(PLACE)
+    print([name for name in os.listdir("/memfs:/") if name.startswith("data")])
+
+
+if __name__ == "__main__":
+    main()

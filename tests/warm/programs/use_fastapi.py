@@ -44,7 +44,7 @@ async def make(item: Item) -> Item:
     return item
 
 
-if __name__ == "__main__":
+def main():
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -69,3 +69,7 @@ if __name__ == "__main__":
     server.should_exit = True
     thread.join()
     print(app.openapi())
+
+
+if __name__ == "__main__":
+    main()

@@ -37,7 +37,7 @@ def upload():
     return jsonify(size=len(request.files["file"].read()), name=request.files["file"].filename, form=request.form)
 
 
-if __name__ == "__main__":
+def main():
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/real", timeout=20) as answer:
@@ -51,3 +51,7 @@ if __name__ == "__main__":
     with client.session_transaction() as kept:
         print(kept["name"])
     print(app.test_cli_runner().invoke(args=["routes"]).output)
+
+
+if __name__ == "__main__":
+    main()

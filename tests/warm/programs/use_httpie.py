@@ -6,7 +6,7 @@ import http.server
 import sys
 import threading
 
-from httpie.core import main
+from httpie import core
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,16 +28,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-if __name__ == "__main__":
+def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
-    code = main(["http", "--ignore-stdin", "--body", "--pretty=all", "POST", address, "a=b", "c:=[1,2]"])
+    code = core.main(["http", "--ignore-stdin", "--body", "--pretty=all", "POST", address, "a=b", "c:=[1,2]"])
     asked = [
         ["--pretty=none", "--body", "--follow", "--check-status", address],
         ["--offline", "--print=HB", "--form", address, "f=g", "X-H:1", "q==2", "Host:here"],
     ]
-    codes = [main(["http", "--ignore-stdin", *words]) for words in asked]
+    codes = [core.main(["http", "--ignore-stdin", *words]) for words in asked]
     print(int(code), *map(int, codes))
     server.shutdown()
     sys.exit(int(codes[0]) - 4)  # 4: the answer is 404
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ environment = Environment(loader=DictLoader({
     "page": "{% extends 'base' %}{% block b %}{% for i in n %}{{ loop.index }}:{{ i|e }} {% endfor %}{% endblock %}",
 }), undefined=StrictUndefined)
 
-if __name__ == "__main__":
+def main():
     print(environment.get_template("page").render(n=["a", "<", 3]))
     environment.filters["twice"] = lambda value: value * 2
     print(environment.from_string(
@@ -30,3 +30,7 @@ if __name__ == "__main__":
         environment.from_string("{{ missing }}").render()
     except UndefinedError as error:
         print(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import io
 
 from lxml import etree, html, objectify
 
-if __name__ == "__main__":
+def main():
     tree = etree.fromstring("<a><b c='1'>x</b><b c='2'>y</b></a>")
     print(tree.xpath("//b[@c='2']/text()"), etree.tostring(tree, pretty_print=True).decode())
     style = etree.XSLT(etree.XML(
@@ -37,3 +37,7 @@ if __name__ == "__main__":
         etree.fromstring("<a>")
     except etree.XMLSyntaxError as error:
         print(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import sqlite3
 import numpy as np
 import pandas as pd
 
-if __name__ == "__main__":
+def main():
     frame = pd.read_csv(io.StringIO("day,name,value\n2024-01-01,a,1\n2024-01-02,b,2\n2024-01-03,a,3\n"), parse_dates=["day"])
     print(frame.groupby("name")["value"].sum())
     print(frame.set_index("day").resample("2D").sum(numeric_only=True), frame.dtypes)
@@ -31,3 +31,7 @@ if __name__ == "__main__":
     except KeyError as error:
         print("no column", error)
     print(pd.Timestamp("2024-05-01", tz="Europe/Berlin"))
+
+
+if __name__ == "__main__":
+    main()

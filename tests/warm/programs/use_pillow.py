@@ -9,7 +9,7 @@ from PIL import (
     Image, ImageChops, ImageColor, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps, ImageStat, UnidentifiedImageError,
 )  # fmt: skip
 
-if __name__ == "__main__":
+def main():
     image = Image.new("RGB", (64, 64), "white")
     ImageDraw.Draw(image).text((4, 4), "frazil", fill="black", font=ImageFont.load_default())
     blurred = image.filter(ImageFilter.GaussianBlur(2)).resize((32, 32), Image.Resampling.LANCZOS)
@@ -32,3 +32,7 @@ if __name__ == "__main__":
         out = io.BytesIO()
         blurred.save(out, kind)
         print(kind, hashlib.sha256(Image.open(out).convert("RGB").tobytes()).hexdigest()[:16])
+
+
+if __name__ == "__main__":
+    main()

@@ -50,7 +50,7 @@ class Home(BaseModel, Generic[T]):
     place: T
 
 
-if __name__ == "__main__":
+def main():
     home = Home[dict[str, Decimal]].model_validate({"pets": [{"kind": "dog", "name": "rex"}, {"kind": "cat"}], "place": {"x": "1.50"}})
     print(home, home.model_dump(mode="json", exclude_defaults=True), home.model_copy(update={"place": {}}))
     print(Home[int].model_json_schema())
@@ -66,3 +66,7 @@ if __name__ == "__main__":
         Whole.model_validate({"parts": [{"name": "a", "made": "x"}]})
     except ValidationError as error:
         print(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-if __name__ == "__main__":
+def main():
     authority = trustme.CA()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -57,3 +57,7 @@ if __name__ == "__main__":
     except requests.exceptions.SSLError as error:
         print("refused", "CERTIFICATE_VERIFY_FAILED" in str(error))
     server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.traceback import Traceback
 from rich.tree import Tree
 
-if __name__ == "__main__":
+def main():
     console = Console(width=60, force_terminal=True, color_system="truecolor")
     table = Table(title="numbers")
     table.add_column("n", style="cyan")
@@ -33,3 +33,7 @@ if __name__ == "__main__":
     except ZeroDivisionError:
         console.print(Traceback(show_locals=False, width=60))
     console.print(Syntax("def f(x):\n    return x + 1\n", "python"))
+
+
+if __name__ == "__main__":
+    main()

@@ -35,7 +35,7 @@ def add(engine, number):
         session.add(Author(name=f"author {number}"))
 
 
-if __name__ == "__main__":
+def main():
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -68,3 +68,7 @@ if __name__ == "__main__":
         with Session(kept) as session:
             print(sorted(session.scalars(select(Author.name))))
         kept.dispose()
+
+
+if __name__ == "__main__":
+    main()

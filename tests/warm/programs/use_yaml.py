@@ -4,7 +4,7 @@
 # ///
 import yaml
 
-if __name__ == "__main__":
+def main():
     print(yaml.load("a: [1, 2.5, x]\nb: {c: 2024-01-01}\n", Loader=yaml.CSafeLoader))
     print(yaml.safe_dump({"b": [1, {"c": None}]}))
     documents = list(yaml.load_all("--- &a {x: 1}\n--- !!set {p, q}\n--- |\n  text\n", Loader=yaml.SafeLoader))
@@ -15,3 +15,7 @@ if __name__ == "__main__":
         yaml.safe_load("a: [")
     except yaml.YAMLError as error:
         print(error)
+
+
+if __name__ == "__main__":
+    main()
