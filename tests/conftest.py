@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--memfs-operations", type=int, default=1000, help="operations that memfs and tmpfs are compared by")
     parser.addoption("--pmm-kills", type=int, default=24, help="how often updates and installations of modules are killed")
     parser.addoption("--warm", action="store_true", help="build every executable with --warm")
+    parser.addoption("--link", default="", help="the link mode of executables whose tests name none")
     parser.addoption("--corruptions", type=int, default=200, help="how many snapshots are damaged at random")
     parser.addoption("--both-links", action="store_true", help="run the behaviour tests in link mode shared too")
 
@@ -97,11 +98,14 @@ def build_environment(shared_directory: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def build(shared_directory: Path, build_environment: dict[str, str], pytestconfig: pytest.Config) -> Build:
     """A function that builds SOURCE with options, once for each combination in a whole run, and returns the executable."""
-    every: tuple[str, ...] = ("--warm",) if pytestconfig.getoption("--warm") else ()
+    warm = pytestconfig.getoption("--warm")
+    link = pytestconfig.getoption("--link")
 
     def run(source: str | Path, target: Path, *options: str, cwd: Path | None = None) -> Path:
-        if not any(option.startswith("--warm") or option == "--link=shared" for option in options):  # shared: it cannot be warm
-            options = (*options, *every)
+        if warm and not any(option.startswith("--warm") for option in options):
+            options = (*options, "--warm")
+        if link and not any(option.startswith("--link=") for option in options):
+            options = (*options, f"--link={link}")
         key = re.sub(r"[^A-Za-z0-9.]+", "-", f"{target.parent.parent.name}-{Path(source).name}-{'-'.join(options)}")
         output = shared_directory / "built" / key / "app"
         output.parent.mkdir(parents=True, exist_ok=True)

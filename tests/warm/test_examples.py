@@ -30,6 +30,13 @@ def test_example(name: str, arguments: list[str], build: Build, target: Path) ->
     assert outcome == start([executable, *arguments], cold=True)[1]
 
 
+@pytest.mark.parametrize("link", ["static", "shared"])
+def test_link_modes(link: str, build: Build, target: Path) -> None:
+    executable = build(EXAMPLES / "hello.py", target, "--warm", f"--link={link}")
+    decision, outcome = start([executable])
+    assert (decision, outcome) == (WARM, start([executable], cold=True)[1])
+
+
 @pytest.mark.slow
 def test_multicall(build: Build, target: Path, tmp_path: Path) -> None:
     executable = build(EXAMPLES / "tools", target, "--warm", "--multicall")

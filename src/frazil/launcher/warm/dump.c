@@ -458,6 +458,30 @@ static void put_mapping(dump *to, const frazil_mapping *one, const char *executa
     }
 }
 
+/* Where the first range behind `low` begins that is written down otherwise: memory that is mapped next to a library's is one
+ * mapping with it. */
+static uintptr_t end_of_same(const dump *to, uintptr_t low, uintptr_t high)
+{
+    for (uint32_t i = 0; i < to->part_count; i++) {
+        const part *one = &to->parts[i];
+        high = one->low > low && one->low < high ? one->low : high;
+        high = one->high > low && one->high < high ? one->high : high;
+    }
+    return high;
+}
+
+static void put_by_parts(dump *to, frazil_mapping rest, const char *executable)
+{
+    const uintptr_t high = rest.high;
+
+    while (rest.low < high) {
+        rest.high = end_of_same(to, rest.low, high);
+        put_mapping(to, &rest, executable);
+        rest.offset += rest.high - rest.low;
+        rest.low = rest.high;
+    }
+}
+
 /* The program's own data, with the protection that each range has. */
 static void put_program(dump *to)
 {
@@ -652,7 +676,7 @@ static void put_all(dump *to, uintptr_t resume)
     put_stack(to);
     for (const frazil_mapping *one = to->mappings; one->high; one++)
         if (one->low >= FRAZIL_WINDOW_LOW && one->high <= FRAZIL_WINDOW_HIGH)
-            put_mapping(to, one, executable);
+            put_by_parts(to, *one, executable);
     fill_header(to, &header, resume);
     header.tables = to->written;
     header.pieces = put_table(to, to->pieces, sizeof *to->pieces, to->piece_count, header.tables);
