@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 MOUNT = "/memfs:"
+MAKER = "/memfs:/bin/frazil-warm"
+"""What the executable is while a snapshot is made of it (``warm/warm.h``): it has no storages yet."""
 _settings: dict[str, str] = {}
 _EARLY = ("encodings", "encodings.aliases", "encodings.utf_8", "frazil_runtime", "frazil_runtime.importer", __name__)
 
@@ -132,7 +134,7 @@ def set_process() -> None:
         beside.move()
     if application:
         sys.argv = argv.copy()
-    if "pmm" in _settings:
+    if "pmm" in _settings and sys.executable != MAKER:
         _open_storages()
 
 

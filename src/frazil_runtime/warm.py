@@ -24,6 +24,8 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     from frazil_runtime import asked
 
     os.register_at_fork(after_in_child=_own_threads)
+    if "pmm" in boot._settings:
+        import frazil_runtime.pmm.start  # noqa: F401 - each start needs it, and it asks for nothing
     watch = asked.Watch(os, note)
     for name in names:
         package, _, last = name.rpartition(".")
@@ -61,10 +63,11 @@ def _own_threads() -> None:
     threading._active[main._ident] = main
 
 
-def resume(environment: "dict[bytes, bytes]", errors: str, ignored: "list[int]") -> None:
-    """Make what Python keeps of the process that of this one; ``ignored`` are the signals that it was started to ignore.
+def resume(environment: "dict[bytes, bytes]", errors: str, ignored: "list[int]") -> "str | None":
+    """Make what Python keeps of the process that of this one, or say why it cannot be the snapshot's.
 
-    ``errors`` is how the standard streams take what cannot be decoded.
+    ``ignored`` are the signals that it was started to ignore; ``errors`` is how the standard streams take what cannot be
+    decoded.
     """
     _pending.clear()
     posix = sys.modules["posix"]
@@ -80,6 +83,7 @@ def resume(environment: "dict[bytes, bytes]", errors: str, ignored: "list[int]")
         module = sys.modules.get(name)
         if module is not None:
             renew(module)
+    return _replaced() if "pmm" in boot._settings else None
 
 
 def _take_signals(ignored: "list[int]") -> None:
@@ -89,6 +93,21 @@ def _take_signals(ignored: "list[int]") -> None:
         handler = signal.getsignal(number)
         as_found = handler in {signal.SIG_DFL, signal.default_int_handler}
         signal.signal(number, signal.SIG_IGN if as_found else handler)
+
+
+def _replaced() -> "str | None":
+    """Why no module of the snapshot may be used: a storage has one of them."""
+    finder: Any = sys.meta_path[0]
+    if type(finder).__module__ != "frazil_runtime.pmm.finder":
+        return None  # no storages, or their modules come last
+    for name in list(sys.modules):
+        try:
+            found = finder.find_spec(name)
+        except Exception:  # noqa: BLE001 - the cold start meets it again, and says it
+            found = finder
+        if found is not None:
+            return f"a storage has a module that the snapshot holds: {name}"
+    return None
 
 
 def _renew_streams(posix: "Any", errors: str) -> None:

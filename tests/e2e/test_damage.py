@@ -198,10 +198,11 @@ def test_single_bytes_in_code_that_runs(hello: Victim) -> None:
                 hello.judge(f"byte {at} of the image")
 
 
-def test_each_boot_module_is_verified(hello: Victim) -> None:
+def test_each_boot_module_is_verified(hello: Victim, pytestconfig: pytest.Config) -> None:
+    warm = pytestconfig.getoption("--warm")  # then they are in the snapshot, and not read
     for place in _code_ranges(hello, _boot_modules(hello)):
         with hello.with_bytes(place[40], bytes([hello.read(place[40], 1)[0] ^ 0x10])):
-            assert hello.judge(f"byte {place[40]} of the image")
+            assert hello.judge(f"byte {place[40]} of the image") is not warm
 
 
 def test_single_bytes_anywhere(hello: Victim) -> None:

@@ -192,6 +192,8 @@ static int resume(const frazil_core *core)
             PyErr_Print();
         frazil_warm_give_up("the interpreter cannot go on");
     }
+    if (PyUnicode_Check(result))
+        frazil_warm_give_up(PyUnicode_AsUTF8(result));
     Py_XDECREF(result);
     frazil_warm_settled();
     core->step("entry");

@@ -18,13 +18,13 @@
 #include <unistd.h>
 
 #include "image/crc32.h"
+#include "image/icecube.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
 #include "warm/build_id.h"
 #include "warm/condition.h"
 
 #define PAGE 4096ul
-#define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
 
 /* -- the snapshot ----------------------------------------------------------------------------------------------------- */
 
@@ -247,18 +247,31 @@ static const char *check_streams(void)
     return NULL;
 }
 
+/* A restored process looks at the image's header and settings no more. */
+static const char *check_image(const snapshot_header *header)
+{
+    icecube image;
+    icecube_error error;
+    const void *at;
+    size_t size;
+    uint64_t offset;
+
+    if (!frazil_platform_image(&at, &size, &offset) || icecube_open(&image, at, size, &error) != ICECUBE_FOUND)
+        return "the image is damaged";
+    if (memcmp(image.header.digest, header->image, sizeof header->image) != 0)
+        return "it was made with another image";
+    return NULL;
+}
+
 const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail)
 {
     const snapshot_header *header = snapshot->header;
     const snapshot_condition *conditions = frazil_snapshot_table(snapshot, header->conditions);
-    const void *image;
-    size_t size;
-    uint64_t offset;
+    const char *why = check_image(header);
 
     *detail = "";
-    if (!frazil_platform_image(&image, &size, &offset) || size < PAGE
-        || memcmp((const uint8_t *)image + IMAGE_DIGEST, header->image, sizeof header->image) != 0)
-        return "it was made with another image";
+    if (why)
+        return why;
     *detail = find_objects(snapshot, bases);
     if (*detail)
         return "it was made with another";
