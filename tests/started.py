@@ -6,7 +6,7 @@ import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from frazil.builder.warm.environment import environment
+from frazil_runtime.snapshot.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

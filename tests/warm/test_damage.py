@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from frazil.builder.elf import SNAPSHOT_ADDRESS, ElfFile
-from frazil.builder.warm import format as layout
+from frazil_runtime.snapshot import format as layout
 from started import WARM, Outcome, start
 from support import Build
 

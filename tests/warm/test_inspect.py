@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from frazil.builder.elf import SNAPSHOT_ADDRESS, ElfFile
-from frazil.builder.host import LeftOut
-from frazil.builder.warm import format as layout
 from frazil.builder.warm.inspection import inspect_warm
-from frazil.builder.warm.report import Report
 from frazil.builder.warm.words import in_words
+from frazil_runtime.snapshot import format as layout
+from frazil_runtime.snapshot.report import LeftOut, Report
 from started import ENVIRONMENT
 
 if TYPE_CHECKING:

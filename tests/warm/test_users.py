@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from frazil.builder.warm.dumps import make_dump
-from frazil.builder.warm.notes import conditions
+from frazil_runtime.snapshot.dumps import make_dump
+from frazil_runtime.snapshot.notes import conditions
 from started import WARM, start
 from support import Build
 

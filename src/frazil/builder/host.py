@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from frazil.cache import ContentCache
     from frazil.plan import LinkMode
+    from frazil_runtime.snapshot.report import LeftOut
 
 
 class Form(Enum):
@@ -59,14 +60,6 @@ class NativeOutcome:
     """Linked into the program, or a shared object that is loaded from memory."""
     reason: str
     """Why it is not linked into the program; empty when it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A module that is not in the snapshot but imported at start, and why."""
-
-    module: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The run-time that ships inside executables, as resources.
 
 ``frazil_runtime.filesystem`` and the metadata that announces it (``entry_points.txt``) go in only where fsspec does;
-``frazil_runtime.pmm`` only where the plan names storages.
+``frazil_runtime.pmm`` only where the plan names storages, ``frazil_runtime.snapshot`` only where the snapshot is made at first
+start.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ FSSPEC: Final = "fsspec"
 _FILESYSTEM: Final = "frazil_runtime.filesystem"
 _BESIDE: Final = "frazil_runtime.beside"
 _PMM: Final = "frazil_runtime.pmm"
+_SNAPSHOT: Final = "frazil_runtime.snapshot"
 PMM_ROOT: Final = f"{_PMM.replace('.', '/')}/root.json"
 """Where the root document stands below the standard library's directory."""
 TRUST_MODULES: Final = frozenset({"counter", "documents", "failures", "install", "sets", "trust"})
@@ -43,11 +45,16 @@ _ENTRY_POINTS: Final = f"[fsspec.specs]\nmemfs = {_FILESYSTEM}:MemfsFileSystem\n
 
 
 def runtime_resources(
-    collection: Collection, library: str, pmm: PmmSettings | None = None, *, beside: bool = False
+    collection: Collection,
+    library: str,
+    pmm: PmmSettings | None = None,
+    *,
+    beside: bool = False,
+    first_run: bool = False,
 ) -> Iterator[Resource]:
     """The run-time for ``collection``, below ``library``, the standard library's directory.
 
-    ``beside``: some of the program is not in memory.
+    ``beside``: some of the program is not in memory. ``first_run``: the snapshot is made at first start.
     """
     with_fsspec = any(module.name == FSSPEC for module in collection.modules())
     origin = Path(frazil_runtime.__file__).parent
@@ -56,7 +63,7 @@ def runtime_resources(
         parts = file.relative_to(origin.parent).with_suffix("").parts
         package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if package else parts)
-        if name == _BESIDE and not beside:
+        if (name == _BESIDE and not beside) or (f"{name}.".startswith(f"{_SNAPSHOT}.") and not first_run):
             continue
         if (name != _FILESYSTEM or with_fsspec) and (not f"{name}.".startswith(f"{_PMM}.") or _is_needed(name, pmm)):
             path = f"{library}/{file.relative_to(origin.parent)}"

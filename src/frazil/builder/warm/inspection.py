@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from frazil.builder.elf import SNAPSHOT_ADDRESS, find_segment
-from frazil.builder.warm import format as layout
-from frazil.builder.warm.dumps import TRIAL
-from frazil.builder.warm.report import Report
 from frazil.errors import SourceError
+from frazil_runtime.snapshot import format as layout
+from frazil_runtime.snapshot.dumps import TRIAL
+from frazil_runtime.snapshot.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-/* The snapshot's structures (docs/spec/snapshot.md); frazil/builder/warm/format.py reads them. */
+/* The snapshot's structures (docs/spec/snapshot.md); frazil_runtime/snapshot/format.py reads them. */
 #ifndef FRAZIL_WARM_FORMAT_H
 #define FRAZIL_WARM_FORMAT_H
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from frazil.builder.host import LeftOut
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REASON_AT_MOST: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A module that is not in the snapshot but imported at start, and why."""
+
+    module: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

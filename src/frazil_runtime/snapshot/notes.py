@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from frazil.builder.warm.format import Condition, Question
-from frazil.builder.warm.words import named
+from frazil_runtime.snapshot.format import Condition, Question
+from frazil_runtime.snapshot.subjects import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from frazil.builder.warm.dumps import Note
+    from frazil_runtime.snapshot.dumps import Note
 
 _CONTENT_SIZE: Final = 65536
 _OF_FILES: Final = frozenset({Question.FILE, Question.MISSING, Question.TYPE})

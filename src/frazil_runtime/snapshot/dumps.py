@@ -13,20 +13,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from frazil.builder.warm.environment import environment
-from frazil.builder.warm.format import FormatError, read
+from frazil_runtime.snapshot.environment import environment
+from frazil_runtime.snapshot.format import FormatError, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frazil.builder.warm.format import Snapshot
+    from frazil_runtime.snapshot.format import Snapshot
 
 MAKER: Final = "/memfs:/bin/frazil-warm"
 """``argv[0]`` that asks for a dump (``warm/warm.h``)."""
 TRIAL: Final = "/memfs:/bin/frazil-warm-trial"
 """``argv[0]`` that asks for a warm start without the entry."""
 _TRIAL_SECONDS: Final = 20.0
+_FILES: Final = ("snapshot", "layout", "notes")
+"""What a dump writes."""
 
 
 class DumpError(Exception):
@@ -61,12 +63,17 @@ class Dump:
     notes: list[Note] = field(default_factory=list)
 
 
-def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds: float) -> Dump:
+def make_dump(
+    executable: Path, modules: Sequence[str], directory: Path, seconds: float, variables: Mapping[str, str] | None = None
+) -> Dump:
     """Have ``executable`` import ``modules`` and write itself to ``directory``. Raises DumpError."""
+    for name in _FILES:
+        (directory / name).unlink(missing_ok=True)
     with subprocess.Popen(
         [MAKER, directory, *modules],
         executable=executable.absolute(),
-        env={**environment(), "LD_BIND_NOW": "1"},  # so that no restored process binds again what the snapshot could hold
+        # So that no restored process binds again what the snapshot could hold.
+        env={**(environment() if variables is None else variables), "LD_BIND_NOW": "1"},
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -91,13 +98,13 @@ def make_dump(executable: Path, modules: Sequence[str], directory: Path, seconds
         raise DumpError("importing ended the program", text) from error
 
 
-def try_snapshot(executable: Path) -> None:
-    """Restore the snapshot that ``executable`` holds, without running its entry. Raises DumpError."""
+def try_snapshot(executable: Path, variables: Mapping[str, str], *files: Path) -> None:
+    """Restore the snapshot that ``executable`` or the file holds, without running its entry. Raises DumpError."""
     try:
         done = subprocess.run(
-            [TRIAL],
+            [TRIAL, *files],
             executable=executable.absolute(),
-            env={**environment(), "FRAZIL_DEBUG": "warm"},
+            env={**variables, "FRAZIL_DEBUG": "warm"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

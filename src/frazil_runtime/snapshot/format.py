@@ -126,7 +126,7 @@ class Snapshot:
     conditions: Sequence[Condition]
     text: bytes
     report: bytes
-    """What is in it and what is not (``builder/warm/report.py``)."""
+    """What is in it and what is not (``snapshot/report.py``)."""
 
     def content(self, piece: Piece) -> memoryview:
         """The bytes of a piece that the snapshot holds."""

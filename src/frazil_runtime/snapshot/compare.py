@@ -12,13 +12,13 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from frazil.builder.warm.format import PAGE, PAGES, PROGRAM
+from frazil_runtime.snapshot.format import PAGE, PAGES, PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from frazil.builder.warm.dumps import Dump
-    from frazil.builder.warm.format import Piece, Snapshot
+    from frazil_runtime.snapshot.dumps import Dump
+    from frazil_runtime.snapshot.format import Piece, Snapshot
 
 _LOWEST: Final = 1 << 32
 _HIGHEST: Final = 1 << 47

@@ -1,0 +1,118 @@
+"""Searches for a snapshot that holds as many modules as can be: two dumps, compared, written down and tried."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from frazil_runtime.snapshot import format as layout
+from frazil_runtime.snapshot.compare import LayoutError, compare
+from frazil_runtime.snapshot.dumps import DumpError, make_dump
+from frazil_runtime.snapshot.notes import conditions, obstacles, remarks
+from frazil_runtime.snapshot.report import LeftOut, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from frazil_runtime.snapshot.dumps import Dump, Note
+
+SECONDS: Final = 60.0
+"""How long importing may take."""
+_TRIALS: Final = 3
+_ROUNDS: Final = 4
+"""So often imports may look at yet other variables when they are given those that they look at."""
+
+
+class SnapshotError(Exception):
+    """There is no snapshot of these modules; the message says why, ``details`` is what the program wrote."""
+
+    def __init__(self, problem: str, details: str = "") -> None:
+        super().__init__(problem)
+        self.details = details
+
+
+@dataclass(slots=True)
+class Search:
+    """What it works with, and what it has found."""
+
+    executable: Path
+    directory: Path
+    """Dumps go there."""
+    flags: int
+    """The snapshot's (``format.py``)."""
+    variables: Mapping[str, str]
+    """The environment that imports run in."""
+    try_out: Callable[[bytes, Mapping[str, str]], None]
+    """Restores a snapshot without running the entry, in that environment. Raises DumpError."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are added when imports look at them."""
+    snapshot: bytes | None = None
+    notes: list[Note] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def find(self, modules: Sequence[str]) -> tuple[bytes, Report]:
+        """The snapshot's bytes, and what is in it. Raises SnapshotError when not even the interpreter alone can be in one."""
+        good = self._extend((), tuple(modules))
+        if self.snapshot is None:
+            self._attempt(())
+        assert self.snapshot is not None  # noqa: S101 - _attempt sets it or raises
+        report = Report(good, tuple(self.left_out), remarks(self.notes))
+        return layout.with_report(self.snapshot, report.pack()), report
+
+    def _extend(self, good: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+        """As many of ``more`` as can be, with ``good``: all at once, or else by halves."""
+        try:
+            self._attempt((*good, *more))
+        except SnapshotError as error:
+            if len(more) <= 1:
+                # The details may only repeat the problem.
+                details = "" if error.details.split("\n")[0] in str(error) else error.details
+                self.left_out += [LeftOut(one, f"{error} {details}".strip()) for one in more]
+                return good
+            middle = len(more) // 2
+            return self._extend(self._extend(good, more[:middle]), more[middle:])
+        return (*good, *more)
+
+    def _attempt(self, modules: Sequence[str]) -> None:
+        """Make a snapshot, and restore it a few times. Raises SnapshotError."""
+        try:
+            first = self._first_dump(modules)
+            second = self._dump(modules)
+            made = _snapshot(first, second, self.flags)
+            for _ in range(_TRIALS):
+                self.try_out(made, self.variables)
+        except DumpError as error:
+            raise SnapshotError(f"no snapshot can be made: {error}", error.details) from error
+        self.snapshot, self.notes = made, first.notes
+
+    def _dump(self, modules: Sequence[str]) -> Dump:
+        return make_dump(self.executable, modules, self.directory, SECONDS, self.variables)
+
+    def _first_dump(self, modules: Sequence[str]) -> Dump:
+        """A dump of imports that found those variables set that they looked at, as far as their values are known."""
+        dump = self._dump(modules)
+        for _ in range(_ROUNDS if self.known else 0):
+            names = (os.fsdecode(one.name) for one in conditions(dump.notes) if one.question is layout.Question.ABSENT)
+            more = {name: self.known[name] for name in names if name in self.known and name not in self.variables}
+            if not more:
+                break
+            self.variables = {**self.variables, **more}
+            dump = self._dump(modules)
+        return dump
+
+
+def _snapshot(first: Dump, second: Dump, flags: int) -> bytes:
+    if problems := [*first.problems, *obstacles(first.notes)]:
+        raise SnapshotError(f"no snapshot can be made: {problems[0]}", "\n".join(problems))
+    try:
+        unexplained = compare(first, second)
+    except LayoutError as error:
+        raise SnapshotError(f"no snapshot can be made: {error}") from error
+    if unexplained:
+        raise SnapshotError(
+            f"no snapshot can be made: {len(unexplained)} words are not the same in two starts",
+            "\n".join(f"  {one.address:#x}: {one.values[0]:#x}, {one.values[1]:#x}" for one in unexplained[:200]),
+        )
+    return layout.finish(first.snapshot, conditions(second.notes), flags)
