@@ -55,6 +55,7 @@ _DT_STRTAB: Final = 5
 _DT_RPATH: Final = 15
 _DT_RUNPATH: Final = 29
 _PF_R: Final = 4
+_PF_W: Final = 2
 _ET_EXEC: Final = 2
 _EM_X86_64: Final = 62
 _SHT_PROGBITS: Final = 1
@@ -141,8 +142,8 @@ def machine_name(data: Buffer) -> str:
     return f"{bits}{_MACHINES.get(number, f'machine {number}')}"
 
 
-def add_segment(elf: Buffer, data: Buffer, address: int, section: str) -> list[Buffer]:
-    """The program with ``data`` as one more read-only segment, in pieces to be written one after another.
+def add_segment(elf: Buffer, data: Buffer, address: int, section: str, *, writable: bool = False) -> list[Buffer]:
+    """The program with ``data`` as one more segment, read-only or each process's own, in pieces to be written one after another.
 
     Raises ElfError when ``elf`` is no position-dependent program for x86-64, or has no room.
     """
@@ -155,7 +156,8 @@ def add_segment(elf: Buffer, data: Buffer, address: int, section: str) -> list[B
 
     kept = _end_of_contents(parsed, sections)
     data_offset = _round_up(kept, PAGE)
-    load = ProgramHeader(PT_LOAD, _PF_R, data_offset, address, address, len(data), len(data), PAGE)
+    flags = _PF_R | _PF_W if writable else _PF_R
+    load = ProgramHeader(PT_LOAD, flags, data_offset, address, address, len(data), len(data), PAGE)
     headers = b"".join(_PROGRAM.pack(*_fields(one)) for one in _with_load(parsed, load))
 
     strings_offset = data_offset + len(data)
@@ -190,10 +192,10 @@ def assemble(launcher: Path, image: Buffer, output: Path) -> int:
     return write_segment(launcher, image, IMAGE_ADDRESS, IMAGE_SECTION, output)
 
 
-def write_segment(program: Path, data: Buffer, address: int, section: str, output: Path) -> int:
-    """Like assemble, for any segment."""
+def write_segment(program: Path, data: Buffer, address: int, section: str, output: Path, *, writable: bool = False) -> int:
+    """Like assemble, for any segment; ``writable``: each process has its own copy of pages that it writes to."""
     try:
-        pieces = add_segment(program.read_bytes(), data, address, section)
+        pieces = add_segment(program.read_bytes(), data, address, section, writable=writable)
     except ElfError as error:
         raise HostError(f"the launcher {error}", where=program, remedy="Remove it from the cache and build again.") from error
     except OSError as error:

@@ -23,7 +23,7 @@ static int print_range(const unsigned char *data, size_t start, size_t size)
 
 int main(int argc, char **argv)
 {
-    static unsigned char data[5000];
+    static unsigned char data[70000];
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     int result = 0;
 
@@ -33,6 +33,8 @@ int main(int argc, char **argv)
     for (size_t size = 0; size <= 300 && result == 0; size++)
         result = print_range(data, size % 17, size);
     for (size_t size = 1000; size <= 4900 && result == 0; size += 97)
+        result = print_range(data, size % 61, size);
+    for (size_t size = 65500; size <= 69900 && result == 0; size += 67) /* two lanes at a time, where the processor can */
         result = print_range(data, size % 61, size);
     return result == 0 ? 0 : 2;
 }

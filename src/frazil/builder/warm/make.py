@@ -30,12 +30,12 @@ def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warm
         trial = Path(name, executable.name)
 
         def try_out(snapshot: bytes, variables: Mapping[str, str]) -> None:
-            write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, trial)
+            write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, trial, writable=True)
             try_snapshot(trial, variables)
 
         try:
             snapshot, report = Search(executable, Path(name), flags, environment(), try_out).find(modules)
         except SnapshotError as error:
             raise SourceError(str(error), where=executable.name, details=error.details) from error
-    write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output)
+    write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output, writable=True)
     return Warmed(len(snapshot), report.modules, report.left_out, report.remarks)

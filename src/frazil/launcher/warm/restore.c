@@ -156,8 +156,8 @@ static bool is_in_program(const snapshot_piece *piece)
     for (unsigned long i = 0; i < getauxval(AT_PHNUM); i++) {
         uint64_t low = headers[i].p_vaddr & ~(PAGE - 1),
                  high = (headers[i].p_vaddr + headers[i].p_memsz + PAGE - 1) & ~(PAGE - 1);
-        if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && piece->address >= low && piece->address <= high
-            && piece->size <= high - piece->address)
+        if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && headers[i].p_vaddr != FRAZIL_SNAPSHOT_ADDRESS
+            && piece->address >= low && piece->address <= high && piece->size <= high - piece->address)
             return true;
     }
     return false;
@@ -194,7 +194,6 @@ static bool pages_hold(const frazil_snapshot *snapshot)
 {
     const snapshot_piece *pieces = pieces_of(snapshot);
 
-    frazil_kernel(SYS_madvise, snapshot->data, snapshot->header->tables & ~(PAGE - 1), 22 /* MADV_POPULATE_READ */);
     for (uint32_t i = 0; i < snapshot->header->pieces.count; i++) {
         const snapshot_piece *piece = &pieces[i];
         if ((piece->kind == PIECE_PAGES || piece->kind == PIECE_PROGRAM)
@@ -226,12 +225,29 @@ static inline bool protect(const snapshot_piece *piece, uint32_t protection)
     return frazil_kernel(SYS_mprotect, piece->address, piece->size, protection) == 0;
 }
 
-static inline bool move_pages(const uint8_t *data, const snapshot_piece *piece)
+/* Whether the piece goes on where the other ends, in memory and in the snapshot. */
+static inline bool continues(const snapshot_piece *piece, const snapshot_piece *before)
 {
-    uint32_t protection = piece->protection | (is_sealed(piece) ? PROT_WRITE : 0);
+    return piece->kind == before->kind && piece->address == before->address + before->size
+        && piece->offset == before->offset + before->size;
+}
 
-    return move((uintptr_t)data + piece->offset, piece->size, piece->address)
-        && (protection == PROT_READ || protect(piece, protection));
+/* Move pages of the snapshot to where they belong, with those of the pieces that go on there: they can be written to. How many
+ * pieces that were; 0 when it cannot be. */
+static inline uint32_t move_pages(const uint8_t *data, const snapshot_piece *pieces, uint32_t count)
+{
+    uint64_t size = pieces[0].size;
+    uint32_t moved = 1;
+
+    for (; moved < count && continues(&pieces[moved], &pieces[moved - 1]); moved++)
+        size += pieces[moved].size;
+    if (!move((uintptr_t)data + pieces[0].offset, size, pieces[0].address))
+        return 0;
+    for (uint32_t i = 0; i < moved; i++)
+        if (pieces[i].protection != (PROT_READ | PROT_WRITE) && !is_sealed(&pieces[i])
+            && !protect(&pieces[i], pieces[i].protection))
+            return 0;
+    return moved;
 }
 
 /* Reserve addresses: whoever has one of them keeps it. */
@@ -274,11 +290,12 @@ static bool put_file(const frazil_snapshot *snapshot, const snapshot_piece *piec
     return mapped;
 }
 
-static bool put(const frazil_snapshot *snapshot, const snapshot_piece *piece, int executable)
+/* How many pieces were put in their place, from the first of `count`; 0 when that cannot be. */
+static uint32_t put(const frazil_snapshot *snapshot, const snapshot_piece *piece, uint32_t count, int executable)
 {
     switch (piece->kind) {
     case PIECE_PAGES:
-        return (!is_in_stack(piece) || is_free(piece->address, piece->size)) && move_pages(snapshot->data, piece);
+        return !is_in_stack(piece) || is_free(piece->address, piece->size) ? move_pages(snapshot->data, piece, count) : 0;
     case PIECE_ZERO:
         return piece->address < FRAZIL_WINDOW_LOW
             || map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -288,7 +305,7 @@ static bool put(const frazil_snapshot *snapshot, const snapshot_piece *piece, in
     case PIECE_FILE:
         return put_file(snapshot, piece);
     default:
-        return true; /* later */
+        return 1; /* later */
     }
 }
 
@@ -302,14 +319,15 @@ static bool has_kind(const frazil_snapshot *snapshot, uint32_t kind)
 
 static bool put_all(const frazil_snapshot *snapshot)
 {
-    bool opens = has_kind(snapshot, PIECE_EXECUTABLE), done = true;
+    bool opens = has_kind(snapshot, PIECE_EXECUTABLE);
+    uint32_t count = snapshot->header->pieces.count, done = 1;
     int executable = opens ? (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0) : -1;
 
-    for (uint32_t i = 0; done && i < snapshot->header->pieces.count; i++)
-        done = put(snapshot, &pieces_of(snapshot)[i], executable);
+    for (uint32_t i = 0; done && i < count; i += done)
+        done = put(snapshot, &pieces_of(snapshot)[i], count - i, executable);
     if (executable >= 0)
         frazil_kernel(SYS_close, executable);
-    return done;
+    return done != 0;
 }
 
 /* -- the exchange ----------------------------------------------------------------------------------------------------- */
@@ -412,7 +430,7 @@ __attribute__((noreturn)) static void run_exchange(const exchange *with)
             uint64_t by = with->objects[piece->object - 1].base - with->bases.object[piece->object - 1];
             done &= move(piece->address - by, piece->size, piece->address);
         } else if (piece->kind == PIECE_PROGRAM) {
-            done &= move_pages(with->data, piece);
+            done &= move_pages(with->data, piece, 1) != 0;
         } else if (piece->kind == PIECE_ZERO && piece->address < FRAZIL_WINDOW_LOW) {
             done &= map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS, -1, 0);
         }
