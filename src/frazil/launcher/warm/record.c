@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <link.h>
 #include <locale.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -203,11 +202,10 @@ extern int __cxa_atexit(void (*function)(void *), void *argument, void *library)
 /* Whether it is what OpenSSL frees its memory with, a tenth of the time that a small program takes from a snapshot. */
 static bool is_cleanup_of_openssl(void (*function)(void *))
 {
-    struct link_map *library = NULL;
     Dl_info found;
 
-    return dladdr1((void *)function, &found, (void **)&library, RTLD_DL_LINKMAP) && library
-        && dlsym(library, "OPENSSL_cleanup") == (void *)function;
+    return dladdr((void *)function, &found) && found.dli_saddr == (void *)function
+        && strcmp(found.dli_sname, "OPENSSL_cleanup") == 0;
 }
 
 FRAZIL_EXPORT int __cxa_atexit(void (*function)(void *), void *argument, void *library)

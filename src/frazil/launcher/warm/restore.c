@@ -517,16 +517,27 @@ static const char *restore(const frazil_snapshot *snapshot, exchange *with)
     run_exchange(with);
 }
 
+/* FRAZIL_DEBUG=key */
+static bool tells_time(void)
+{
+    const char *debug = FRAZIL_REAL_OF(secure_getenv)("FRAZIL_DEBUG");
+
+    return debug && strcmp(debug, "key") == 0;
+}
+
 void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun)
 {
     frazil_snapshot snapshot;
     exchange with = {.linker = 0};
+    uint64_t asked = frazil_platform_now();
     const char *detail = "", *why = frazil_snapshot_open(&snapshot);
 
     if (!why)
         why = reason_for_cold(argv);
     if (!why)
         why = frazil_key_check(&snapshot, &with.bases, &detail);
+    if (tells_time())
+        fprintf(stderr, "frazil: warm: the key was checked in %.0f us\n", (double)(frazil_platform_now() - asked) / 1e3);
     if (!why && !make_fresh(argc, argv, debug, begun))
         why = "an address of the snapshot is taken";
     if (!why) {
