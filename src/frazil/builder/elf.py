@@ -143,7 +143,7 @@ def machine_name(data: Buffer) -> str:
 
 
 def add_segment(elf: Buffer, data: Buffer, address: int, section: str, *, writable: bool = False) -> list[Buffer]:
-    """The program with ``data`` as one more segment, read-only or each process's own, in pieces to be written one after another.
+    """The program with ``data`` as one more segment, read-only or each process's own; pieces to be written one after another.
 
     Raises ElfError when ``elf`` is no position-dependent program for x86-64, or has no room.
     """
