@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from started import WARM, start
@@ -17,6 +19,16 @@ if __name__ == "__main__":
     print(EARLY, deep.NAME, hidden)
 """
 
+TAKEN_APART = """\
+import sys
+
+THERE = sorted({"good", "json", "middle", "speaks"} & {*sys.modules})
+import middle
+
+if __name__ == "__main__":
+    print(THERE, middle.speaks.LANGUAGE)
+"""
+
 
 def test_submodules_that_are_imported_from_a_package(build: Build, target: Path, tmp_path: Path) -> None:
     package = tmp_path / "package"
@@ -30,3 +42,17 @@ def test_submodules_that_are_imported_from_a_package(build: Build, target: Path,
     assert decision == WARM
     assert outcome == (0, "(True, False) package.deep an attribute\n", "")
     assert start([executable], cold=True)[1] == (0, "(False, False) package.deep an attribute\n", "")
+
+
+def test_what_a_module_imports_stays_when_the_module_cannot(build: Build, target: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text("NAME = __name__\n")
+    (tmp_path / "speaks.py").write_text("import os\nLANGUAGE = os.environ.get('LANG')\n")
+    (tmp_path / "middle.py").write_text("import good, json, speaks\n")
+    (tmp_path / "taken.py").write_text(TAKEN_APART)
+    executable = build(tmp_path / "taken.py", target, "--warm")
+    decision, outcome = start([executable], env={"LANG": "C.UTF-8"})
+    assert decision == WARM
+    assert outcome == (0, "['good', 'json'] C.UTF-8\n", "")
+    done = subprocess.run([sys.executable, "-m", "frazil", "inspect", executable], capture_output=True, text=True, check=True)
+    assert "it imports speaks" in done.stdout
+    assert "speaks.py:2 looks at LANG" in done.stdout

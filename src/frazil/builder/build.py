@@ -24,7 +24,7 @@ from frazil.builder.sourceless import sourceless_imports
 from frazil.builder.static_link import link_modules
 from frazil.builder.stdlib import Library, imported, mentioned, select
 from frazil.builder.warm.make import add_snapshot
-from frazil.builder.warm.modules import snapshot_modules
+from frazil.builder.warm.modules import Imports, snapshot_modules
 from frazil.errors import OutputError, SourceError, UsageError
 from frazil.plan import EntryKind
 from frazil.resources.kinds import (
@@ -110,9 +110,8 @@ def build(plan: Plan, host: Host) -> Result:
     with clock.step(_LAST_STEPS[host.form]):
         written = write_files(files, host.output.parent)
         if host.form is Form.EXECUTABLE:
-            size, warm = _finish(
-                plan, host, launcher.path, packed.image, snapshot_modules(plan, collection, compiled), clock=clock
-            )
+            modules, imports = snapshot_modules(plan, collection, compiled), Imports(collection, compiled)
+            size, warm = _finish(plan, host, launcher.path, packed.image, modules, imports=imports, clock=clock)
             sizes["launcher"] = size - len(packed.image) - (warm.size if warm else 0)
             if warm:
                 sizes["snapshot"] = warm.size
@@ -163,7 +162,7 @@ class _Clock:
 
 
 def _finish(
-    plan: Plan, host: Host, launcher: Path, image: bytes, modules: Sequence[str], *, clock: _Clock
+    plan: Plan, host: Host, launcher: Path, image: bytes, modules: Sequence[str], *, imports: Imports, clock: _Clock
 ) -> tuple[int, Warmed | None]:
     """Write the executable, with a snapshot when the plan wants one; its size, and what the snapshot is."""
     if plan.warm is None:
@@ -174,7 +173,7 @@ def _finish(
         size = assemble(launcher, image, cold)
         with clock.step("snapshot"):
             try:
-                warm = add_snapshot(cold, modules, host.output)
+                warm = add_snapshot(cold, modules, host.output, imports.of)
             except SourceError as error:
                 write_output([cold.read_bytes()], host.output)
                 warm = Warmed(0, (), remarks=(f"this executable always starts cold: {_sentence(error)}",))

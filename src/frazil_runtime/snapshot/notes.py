@@ -21,6 +21,8 @@ _OF_FILES: Final = frozenset({Question.FILE, Question.MISSING, Question.TYPE})
 """Answers of one question: what stands at a path."""
 _OWN_VARIABLES: Final = frozenset({b"FRAZIL_DEBUG", b"FRAZIL_START_COLD", b"LD_BIND_NOW"})
 """The launcher's own, and the builder's."""
+_OF_LOCALE: Final = frozenset({b"LANG", b"LANGUAGE", b"LC_ALL", b"LC_CTYPE", b"LC_MESSAGES"})
+"""What language the user reads; a snapshot that is made without one fits hardly anybody."""
 _RENEWED: Final = (
     "/random.py", "/logging/__init__.py", "/multiprocessing/process.py", "/numpy/random/", "/threading.py", "/frazil_runtime/",
 )  # fmt: skip
@@ -121,12 +123,14 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
 def obstacles(notes: Iterable[Note]) -> tuple[str, ...]:
     """What imports did that no restored process can follow, a sentence each.
 
-    They changed what each process has of its own, or looked which variables there are, which hardly two starts have in common.
+    They changed what each process has of its own, or looked at variables that hardly two users have in common.
     """
     found: dict[str, None] = {}
     for note in notes:
         if note.kind == "changed":
             found[f"{os.fsdecode(note.name)} was changed"] = None
+        elif note.kind == "variable" and note.name in _OF_LOCALE and note.value is None and note.where:
+            found[f"{_place(note) or _EXTENSION} looks at {note.name.decode()}"] = None
         elif note.kind == "environment" and note.where:
             found[f"{_place(note) or _EXTENSION} looks at all variables of the environment"] = None
     return tuple(found)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SECONDS: Final = 60.0
 """How long importing may take."""
 _TRIALS: Final = 3
+_ATTEMPTS: Final = 60
+"""After so many snapshots modules are no longer taken apart."""
 _ROUNDS: Final = 4
 """So often imports may look at yet other variables when they are given those that they look at."""
 
@@ -48,9 +50,12 @@ class Search:
     """Restores a snapshot without running the entry, in that environment. Raises DumpError."""
     known: Mapping[str, str] = field(default_factory=dict)
     """Variables that are added when imports look at them."""
+    imports: Callable[[str], Sequence[str]] = lambda _: ()
+    """What a module imports: of one that cannot be in a snapshot, these are tried."""
     snapshot: bytes | None = None
     notes: list[Note] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    attempts: int = 0
 
     def find(self, modules: Sequence[str]) -> tuple[bytes, Report]:
         """The snapshot's bytes, and what is in it. Raises SnapshotError when not even the interpreter alone can be in one."""
@@ -66,17 +71,28 @@ class Search:
         try:
             self._attempt((*good, *more))
         except SnapshotError as error:
-            if len(more) <= 1:
-                # The details may only repeat the problem.
-                details = "" if error.details.split("\n")[0] in str(error) else error.details
-                self.left_out += [LeftOut(one, f"{error} {details}".strip()) for one in more]
-                return good
-            middle = len(more) // 2
-            return self._extend(self._extend(good, more[:middle]), more[middle:])
+            if len(more) > 1:
+                middle = len(more) // 2
+                return self._extend(self._extend(good, more[:middle]), more[middle:])
+            return self._leave_out(more[0], error, good) if more else good
         return (*good, *more)
+
+    def _leave_out(self, name: str, error: SnapshotError, good: tuple[str, ...]) -> tuple[str, ...]:
+        """Take the module apart: what it imports may still be in the snapshot."""
+        imports = self.imports(name)
+        known = {*good, *(one.module for one in self.left_out), name}
+        parts = tuple(one for one in imports if one not in known) if self.attempts < _ATTEMPTS else ()
+        before = len(self.left_out)
+        extended = self._extend(good, parts) if parts else good
+        causes = [one.module for one in self.left_out if one.module in imports]
+        details = "" if error.details.split("\n")[0] in str(error) else error.details  # they may only repeat the problem
+        reason = f"it imports {causes[0]}" if causes else f"{error} {details}".strip()
+        self.left_out.insert(before, LeftOut(name, reason))
+        return extended
 
     def _attempt(self, modules: Sequence[str]) -> None:
         """Make a snapshot, and restore it a few times. Raises SnapshotError."""
+        self.attempts += 1
         try:
             first = self._first_dump(modules)
             second = self._dump(modules)

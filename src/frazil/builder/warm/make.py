@@ -16,13 +16,16 @@ from frazil_runtime.snapshot.environment import environment
 from frazil_runtime.snapshot.search import Search, SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
-def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warmed:
+def add_snapshot(
+    executable: Path, modules: Sequence[str], output: Path, imports: Callable[[str], Sequence[str]] = lambda _: ()
+) -> Warmed:
     """Write ``executable`` with a snapshot of its start to ``output``; what cannot be in it is left out.
 
-    Raises SourceError when not even the interpreter alone can be in a snapshot.
+    ``imports`` says what a module imports: of one that cannot be in a snapshot, these are tried. Raises SourceError when not
+    even the interpreter alone can be in a snapshot.
     """
     settings = icecube.Image(read_image(executable)).settings()
     flags = layout.HONOURS_ENVIRONMENT if settings.get("environment") == "1" else 0
@@ -34,7 +37,7 @@ def add_snapshot(executable: Path, modules: Sequence[str], output: Path) -> Warm
             try_snapshot(trial, variables)
 
         try:
-            snapshot, report = Search(executable, Path(name), flags, environment(), try_out).find(modules)
+            snapshot, report = Search(executable, Path(name), flags, environment(), try_out, imports=imports).find(modules)
         except SnapshotError as error:
             raise SourceError(str(error), where=executable.name, details=error.details) from error
     write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output, writable=True)

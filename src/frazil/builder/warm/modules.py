@@ -9,7 +9,7 @@ from frazil.plan import EntryKind
 from frazil.resources.kinds import SourceModule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from frazil.builder.bytecode import Compiled
     from frazil.plan import EntryPoint, Plan
@@ -38,7 +38,26 @@ def _of_entry(entry: EntryPoint, collection: Collection, compiled: Mapping[str, 
             if module.name == entry.target and module.package and entry.kind is EntryKind.MODULE:
                 yield module.name
             else:
-                for one in compiled[module.path].imports:
-                    if not one.flags & _NOT_AT_ONCE:
-                        yield one.name
-                        yield from (full for name in one.names if (full := f"{one.name}.{name}") in known)
+                yield from _at_once(compiled[module.path], known)
+
+
+def _at_once(module: Compiled, known: Container[str]) -> Iterator[str]:
+    """What importing the module imports, submodules too."""
+    for one in module.imports:
+        if not one.flags & _NOT_AT_ONCE and one.name:
+            yield one.name
+            yield from (full for name in one.names if (full := f"{one.name}.{name}") in known)
+
+
+class Imports:
+    """What each module imports when it is imported itself."""
+
+    def __init__(self, collection: Collection, compiled: Mapping[str, Compiled]) -> None:
+        self._paths = {one.name: one.path for one in collection.modules() if isinstance(one, SourceModule)}
+        self._known = {one.name for one in collection.modules()}
+        self._compiled = compiled
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """The names, in order; none for modules without source."""
+        found = self._compiled.get(self._paths.get(name, ""))
+        return () if found is None else tuple(dict.fromkeys(_at_once(found, self._known)))
