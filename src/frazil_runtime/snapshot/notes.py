@@ -120,16 +120,17 @@ def remarks(notes: Iterable[Note]) -> tuple[str, ...]:
     return (*lines, *(f"{place or _EXTENSION}: {what}" for what, place in told.items()))
 
 
-def obstacles(notes: Iterable[Note]) -> tuple[str, ...]:
+def obstacles(notes: Iterable[Note], *, for_others: bool) -> tuple[str, ...]:
     """What imports did that no restored process can follow, a sentence each.
 
-    They changed what each process has of its own, or looked at variables that hardly two users have in common.
+    They changed what each process has of its own, or looked which variables there are, which hardly two starts have in common;
+    or, in a snapshot for others, at the user's language.
     """
     found: dict[str, None] = {}
     for note in notes:
         if note.kind == "changed":
             found[f"{os.fsdecode(note.name)} was changed"] = None
-        elif note.kind == "variable" and note.name in _OF_LOCALE and note.value is None and note.where:
+        elif for_others and note.kind == "variable" and note.name in _OF_LOCALE and note.where:
             found[f"{_place(note) or _EXTENSION} looks at {note.name.decode()}"] = None
         elif note.kind == "environment" and note.where:
             found[f"{_place(note) or _EXTENSION} looks at all variables of the environment"] = None

@@ -96,7 +96,7 @@ class Search:
         try:
             first = self._first_dump(modules)
             second = self._dump(modules)
-            made = _snapshot(first, second, self.flags)
+            made = _snapshot(first, second, self.flags, for_others=not self.known)
             for _ in range(_TRIALS):
                 self.try_out(made, self.variables)
         except DumpError as error:
@@ -119,8 +119,8 @@ class Search:
         return dump
 
 
-def _snapshot(first: Dump, second: Dump, flags: int) -> bytes:
-    if problems := [*first.problems, *obstacles(first.notes)]:
+def _snapshot(first: Dump, second: Dump, flags: int, *, for_others: bool) -> bytes:
+    if problems := [*first.problems, *obstacles(first.notes, for_others=for_others)]:
         raise SnapshotError(f"no snapshot can be made: {problems[0]}", "\n".join(problems))
     try:
         unexplained = compare(first, second)
