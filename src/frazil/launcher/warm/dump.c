@@ -234,6 +234,34 @@ static const part *part_at(const dump *to, uintptr_t address)
     return NULL;
 }
 
+typedef struct place {
+    uintptr_t address;
+    const char *path; /* of the library that is there; NULL for none */
+} place;
+
+static int find_library(struct dl_phdr_info *info, size_t size, void *context)
+{
+    place *at = context;
+
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
+        if (one->p_type == PT_LOAD && at->address - down(info->dlpi_addr + one->p_vaddr) < up(one->p_memsz))
+            at->path = info->dlpi_name;
+    }
+    return at->path != NULL;
+}
+
+/* The path that the mapped file was opened by, which need not be the one that the kernel knows: where that differs, as in other
+ * layouts of /lib, it may still be the same library. */
+static const char *path_of(const frazil_mapping *mapping)
+{
+    place at = {mapping->low, NULL};
+
+    dl_iterate_phdr(find_library, &at);
+    return at.path && *at.path == '/' ? at.path : mapping->path;
+}
+
 /* The number of a file that the process mapped. */
 static uint32_t add_file(dump *to, const char *path)
 {
@@ -452,7 +480,7 @@ static void put_mapping(dump *to, const frazil_mapping *one, const char *executa
         bool ours = strcmp(one->path, executable) == 0;
         piece = add_piece(to, ours ? PIECE_EXECUTABLE : in ? PIECE_OBJECT : PIECE_FILE, one->low, one->high, one->protection);
         piece->offset = one->offset;
-        piece->object = ours ? 0 : in ? in->object + 1 : add_file(to, one->path) + 1;
+        piece->object = ours ? 0 : in ? in->object + 1 : add_file(to, path_of(one)) + 1;
     } else {
         put_memory(to, one->low, one->high, one->protection, in ? in->object : SNAPSHOT_NONE);
     }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "memfs/kernel.h"
@@ -18,6 +20,9 @@
 #define MAPPINGS_AT_MOST 8192
 #define STACK_ROOM (64ul << 20) /* below the stack, for it to grow into */
 #define BLOCK_AT_MOST 32768 /* words */
+#define USUAL_STACK (8ul << 20)
+
+extern void *__libc_stack_end; /* the stack's pointer when the program began */
 
 static uintptr_t down(uintptr_t address)
 {
@@ -29,11 +34,12 @@ static uintptr_t up(uintptr_t address)
     return down(address + PAGE - 1);
 }
 
+/* By its stack: where the kernel places everything else depends on limits, and can be in the window. */
 bool frazil_window_entered(void)
 {
-    uintptr_t thread = (uintptr_t)__builtin_thread_pointer();
+    uintptr_t stack = (uintptr_t)__libc_stack_end;
 
-    return thread >= FRAZIL_WINDOW_LOW && thread < FRAZIL_WINDOW_HIGH;
+    return stack >= FRAZIL_WINDOW_STACK && stack < FRAZIL_WINDOW_STACK + FRAZIL_WINDOW_STACK_SIZE;
 }
 
 /* -- mappings --------------------------------------------------------------------------------------------------------- */
@@ -301,6 +307,22 @@ __attribute__((noreturn)) static void start(
     __builtin_unreachable();
 }
 
+/* In the layout that programs of old expect, or whose stack may grow without end, the kernel places mappings upwards from an
+ * address above the window. Execute the program again without that; returns when it is not so, or cannot be changed. */
+static void leave_old_layout(char **argv)
+{
+    long personality = frazil_kernel(SYS_personality, 0xFFFFFFFFul);
+    struct rlimit stack = {0, 0};
+    bool endless = frazil_kernel(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &stack) == 0 && stack.rlim_cur == RLIM_INFINITY;
+
+    if (personality < 0 || (!(personality & ADDR_COMPAT_LAYOUT) && !endless))
+        return;
+    stack.rlim_cur = USUAL_STACK;
+    if ((!endless || frazil_kernel(SYS_prlimit64, 0, RLIMIT_STACK, &stack, NULL) == 0)
+        && frazil_kernel(SYS_personality, personality & ~(long)ADDR_COMPAT_LAYOUT) >= 0)
+        frazil_kernel(SYS_execve, "/proc/self/exe", argv, environ);
+}
+
 const char *frazil_window_enter(int argc, char **argv)
 {
     const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
@@ -310,6 +332,7 @@ const char *frazil_window_enter(int argc, char **argv)
     int executable = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
     uintptr_t base = 0, entry, *block;
 
+    leave_old_layout(argv);
     if (!mappings || executable < 0)
         return "/proc is not there";
     if (!linker)
