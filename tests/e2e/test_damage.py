@@ -72,8 +72,8 @@ class Victim:
 
     def run(self, *, cold: bool = False) -> subprocess.CompletedProcess[bytes]:
         """Run it, with an empty environment."""
-        environment = {"FRAZIL_START_COLD": "1"} if cold else {}
-        return subprocess.run([self.path], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+        env = {"FRAZIL_START_COLD": "1"} if cold else {}
+        return subprocess.run([self.path], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
 
     def judge(self, what: str, *, cold: bool = False) -> bool:
         """Whether it said that it is damaged; fails unless it did so properly or ran as if it were whole.
