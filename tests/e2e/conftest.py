@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,49 +11,17 @@ from textwrap import dedent
 
 import pytest
 
+from roots import enter_command, make_root
 from servers import redis_server, web
 from support import Compile, RunInRoot
 
 __all__ = ["redis_server", "web"]
 
-# What Debian's libc6 and Fedora's glibc install; nothing else.
-GLIBC = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
-         "libresolv.so.2")  # fmt: skip
-
-
-def _library_directory() -> Path:
-    for directory in ("/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib"):
-        if (Path(directory) / "libc.so.6").exists():
-            return Path(directory)
-    pytest.skip("the C library was not found in the usual places")
-
-
-def enter_command(root: Path) -> list[str]:
-    """What runs a command in ``root``; without privileges, in a user namespace."""
-    tools = "/usr/sbin:/usr/bin:/sbin:/bin"
-    chroot, unshare = shutil.which("chroot", path=tools), shutil.which("unshare", path=tools)
-    assert chroot
-    if os.geteuid() == 0:
-        return [chroot, str(root)]
-    assert unshare
-    return [unshare, "--user", "--map-root-user", chroot, str(root)]
-
 
 @pytest.fixture
 def bare_root(tmp_path: Path) -> Path:
     """A root directory with the C library, its loader, and empty tmp, proc, dev and dev/shm."""
-    root = tmp_path / "root"
-    directory = _library_directory()
-    target = root / directory.relative_to("/")
-    target.mkdir(parents=True)
-    for name in GLIBC:
-        if (directory / name).exists():
-            shutil.copy(directory / name, target / name)
-    (root / "lib64").mkdir(exist_ok=True)
-    shutil.copy("/lib64/ld-linux-x86-64.so.2", root / "lib64/ld-linux-x86-64.so.2")
-    for name in ("tmp", "proc", "dev", "dev/shm"):
-        (root / name).mkdir()
-    return root
+    return make_root(tmp_path / "root")
 
 
 @pytest.fixture
