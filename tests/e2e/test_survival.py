@@ -17,27 +17,38 @@ import pytest
 
 from support import Build
 
-# Imports only on request, so that what comes late is read late.
+# Imports only on request, and in functions, so that what comes late is read late: also where a snapshot holds what comes early.
 PROBE = """\
 import sys
 
-what = sys.argv[1] if len(sys.argv) > 1 else "where"
-if what == "native":
+
+def native():
     import _bz2, _ctypes, _decimal, _sqlite3, _ssl
     print("native", _bz2.__file__.startswith("/memfs:/"), _ssl.OPENSSL_VERSION.partition(" ")[0])
-elif what == "late":
+
+
+def late():
     print("ready", flush=True)
     sys.stdin.readline()
     import subprocess, wave, _lzma
     code = "import sys, colorsys, _bz2; print('child', sys.argv)"
     done = subprocess.run([sys.executable, "-c", code, "x"], capture_output=True, text=True)
     print(wave.__name__, _lzma.__name__, done.stdout.strip(), done.stderr.strip(), done.returncode)
-elif what == "deep":
-    def down(n):
-        return 0 if n == 0 else 1 + down(n - 1)
-    print(down(500))
-elif what == "never":
+
+
+def never():
     import colorsys
+
+
+def down(n):
+    return 0 if n == 0 else 1 + down(n - 1)
+
+
+what = sys.argv[1] if len(sys.argv) > 1 else "where"
+if what in {"native", "late", "never"}:
+    globals()[what]()
+elif what == "deep":
+    print(down(500))
 else:
     print(sys.executable, ascii(sys.argv), sys.path)
 """
