@@ -106,3 +106,14 @@ def test_the_date_of_files_can_be_set(target: Path, places: tuple[Path, Path], b
     assert subprocess.run([output], capture_output=True, text=True, check=True).stdout == "1234567890\n"
     first = _digest(output)
     assert _digest(_built(source, target, {**FIRST, **cache}, 0o022)) != first
+
+
+@pytest.mark.parametrize("name", ["hello.py", pytest.param("cli.py", marks=pytest.mark.slow)])
+def test_snapshots_are_the_same(name: str, places: tuple[Path, Path], target: Path, build_environment: dict[str, str]) -> None:
+    first, second = (_copy(EXAMPLES / name, place) for place in places)
+    cache = build_environment["FRAZIL_CACHE_DIR"]
+    # Imports may look at HOME and USER, and what they see is in the snapshot.
+    variables = {"HOME": os.environ.get("HOME", "/"), "USER": "somebody", "FRAZIL_CACHE_DIR": cache}
+    one = _built(first, target, {**FIRST, **variables}, 0o022, "--warm", "--link=static")
+    other = _built(second, target, {**SECOND, **variables}, 0o022, "--warm", "--link=static")
+    assert _digest(one) == _digest(other)

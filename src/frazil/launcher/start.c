@@ -244,7 +244,7 @@ static void know_executable(void)
     snprintf(interpreter, sizeof interpreter, FRAZIL_MOUNT "/bin/python%s", version ? version : "");
     frazil_exec_init(executable, interpreter, self_exec && strcmp(self_exec, "application") == 0);
     if (core.mode == FRAZIL_WARMING)
-        snprintf(executable, sizeof executable, "%s", FRAZIL_WARM_MAKER);
+        strncpy(executable, FRAZIL_WARM_MAKER, sizeof executable); /* all of it: no snapshot tells where it was made */
 }
 
 /* Image, memfs and what is known of the process; 0, or the exit code after a message. */

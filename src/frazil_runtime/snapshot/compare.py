@@ -24,6 +24,7 @@ _LOWEST: Final = 1 << 32
 _HIGHEST: Final = 1 << 47
 """Between are the addresses of what the system places. A word that is outside, in one dump, is no address: it is a count, a
 time, or what is left in memory that was freed."""
+_MARK: Final = 0xF7A211F7A211F7A2
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
 
 
@@ -52,6 +53,22 @@ def compare(first: Dump, second: Dump) -> tuple[Unexplained, ...]:
         and values != (first.freed, second.freed)
         and not any(address in stack for stack in first.stacks)
     )
+
+
+def settle(first: Dump, second: Dump) -> dict[int, int]:
+    """Values for words that no process reads, so that each build of a program gives the same bytes.
+
+    Words that each process sets anew, and what the dynamic linker measured, become 0; malloc's mark is always the same one.
+    """
+    settled = dict.fromkeys(_own_words(first.snapshot) | _own_words(second.snapshot), 0)
+    for one, other in _pairs(first.snapshot, second.snapshot):
+        measured = _is_of_linker(first.snapshot, one)
+        for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other)):
+            if measured:
+                settled[address] = 0
+            elif values == (first.freed, second.freed):
+                settled[address] = _MARK
+    return settled
 
 
 def _own_words(snapshot: Snapshot) -> set[int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAGIC: Final = b"\x89FRZWRM\n"
 VERSION: Final = 2
@@ -168,6 +168,22 @@ def read(data: bytes) -> Snapshot:
         text,
         bytes(parts[6]),
     )
+
+
+def patched(snapshot: Snapshot, words: Mapping[int, int]) -> Snapshot:
+    """The snapshot with other values at addresses that its pages hold."""
+    data = bytearray(snapshot.data)
+    (place, _), *_ = _pairs(_HEADER.unpack_from(data)[_PLACES:])
+    pieces = []
+    for number, one in enumerate(snapshot.pieces):
+        held = [address for address in words if one.address <= address < one.address + one.size] if one.crc else []
+        for address in held:
+            struct.pack_into("<Q", data, one.offset + address - one.address, words[address])
+        if held:
+            one = replace(one, crc=zlib.crc32(memoryview(data)[one.offset : one.offset + one.size]))  # noqa: PLW2901 - as it is now
+            _PIECE.pack_into(data, snapshot.tables + place + number * _PIECE.size, *astuple(one))
+        pieces.append(one)
+    return replace(snapshot, data=bytes(data), pieces=pieces)
 
 
 def finish(snapshot: Snapshot, conditions: Sequence[Condition], flags: int) -> bytes:

@@ -60,6 +60,7 @@ typedef struct dump {
     uintptr_t auxiliary;
     uintptr_t break_end;
     uint64_t guard;
+    uintptr_t core; /* frazil_key_core */
     frazil_mapping *mappings;
     snapshot_piece *pieces;
     snapshot_object *objects;
@@ -321,7 +322,8 @@ static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object
         object = SNAPSHOT_NONE;
     if (object == SNAPSHOT_NONE && at - (uintptr_t)__builtin_thread_pointer() < SNAPSHOT_THREAD_SIZE)
         object = SNAPSHOT_THREAD;
-    if ((object != SNAPSHOT_NONE && live) || (object < SNAPSHOT_NONE && (value == to->break_end || value == to->guard))) {
+    if ((object != SNAPSHOT_NONE && live)
+        || (object < SNAPSHOT_NONE && (value == to->break_end || value == to->guard || at == to->core))) {
         add_own(to, at, object);
         return;
     }
@@ -717,12 +719,13 @@ static void put_all(dump *to, uintptr_t resume)
         fail(to, EIO);
 }
 
-int frazil_dump_write(const char *directory, uintptr_t resume)
+int frazil_dump_write(char *directory, uintptr_t resume)
 {
     dump to = {.error = 0};
 
     to.layout = open_in(&to, directory, "layout");
     to.file = open_in(&to, directory, "snapshot");
+    memset(directory, 0, strlen(directory)); /* its name is another each time */
     to.pieces = table(&to, sizeof *to.pieces);
     to.objects = table(&to, sizeof *to.objects);
     to.own = table(&to, sizeof *to.own);
@@ -735,6 +738,7 @@ int frazil_dump_write(const char *directory, uintptr_t resume)
     if (to.error)
         return to.error;
     to.guard = *(const uint64_t *)((uintptr_t)__builtin_thread_pointer() + GUARD_OFFSET);
+    to.core = frazil_key_core();
     find_places(&to);
     put_text(&to, "");
     dl_iterate_phdr(add_program, &to);

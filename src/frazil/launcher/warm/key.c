@@ -105,6 +105,11 @@ static uint64_t mixed(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
+uintptr_t frazil_key_core(void)
+{
+    return __x86_get_cpuid_feature_leaf ? (uintptr_t)&__x86_get_cpuid_feature_leaf(0)->cpuid[1] & ~(uintptr_t)7 : 0;
+}
+
 uint64_t frazil_key_processor(void)
 {
     uint64_t hash = 1;

@@ -31,6 +31,8 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *base
 
 /* What the processor can do, as a number. */
 uint64_t frazil_key_processor(void);
+/* Where the dynamic linker keeps what the processor said of the core that asked; 0 where that is not known. */
+uintptr_t frazil_key_core(void);
 /* So many processors this process may use. */
 unsigned frazil_key_processors(void);
 

@@ -4,7 +4,9 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -14,6 +16,7 @@
 
 #include "memfs/kernel.h"
 #include "warm/restartable.h"
+#include "warm/warm.h"
 
 #define PAGE 4096ul
 #define TEXT_AT_MOST (1ul << 20)
@@ -236,6 +239,15 @@ static uintptr_t push_text(stack *to, const char *text)
     return (uintptr_t)push(to, text, strlen(text) + 1);
 }
 
+/* The builder's directory takes the same room whatever its name is. */
+static uintptr_t push_directory(stack *to, const char *path)
+{
+    char room[PATH_MAX] = "";
+
+    snprintf(room, sizeof room, "%s", path);
+    return (uintptr_t)push(to, room, sizeof room);
+}
+
 /* What an entry of the auxiliary vector is for the new program. */
 static uintptr_t auxiliary(stack *to, const Elf64_auxv_t *pair, uintptr_t base)
 {
@@ -246,7 +258,8 @@ static uintptr_t auxiliary(stack *to, const Elf64_auxv_t *pair, uintptr_t base)
         return base;
     case AT_RANDOM: /* of which libc makes its guards; a restored process has its own */
         return (uintptr_t)push(to, random, sizeof random);
-    case AT_EXECFN:
+    case AT_EXECFN: /* where the builder had put it means nothing */
+        return push_text(to, FRAZIL_WARM_MAKER);
     case AT_PLATFORM:
     case AT_BASE_PLATFORM:
         return push_text(to, (const char *)pair->a_un.a_val);
@@ -270,7 +283,7 @@ static uintptr_t *make_block(int argc, char **argv, uintptr_t base)
         return NULL;
     words[at++] = (uintptr_t)argc;
     for (int i = 0; i < argc && at < BLOCK_AT_MOST / 2; i++)
-        words[at++] = push_text(&on, argv[i]);
+        words[at++] = i == 1 ? push_directory(&on, argv[i]) : push_text(&on, argv[i]);
     words[at++] = 0;
     for (; *variable && at < BLOCK_AT_MOST - 128; variable++)
         words[at++] = push_text(&on, *variable);
