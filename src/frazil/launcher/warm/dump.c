@@ -1,95 +1,43 @@
-/* Writes what the process is (warm/dump.h): memory page by page, and what of it is another in each process.
- *
- * Those words are found by what they are, and the builder proves it by comparing dumps (docs/spec/snapshot.md, "Dumps"):
- * pointers into the arguments and the environment on the stack, the break, and pointers that libc mangles. Nothing here takes
- * memory that is written down: lists stand in memory below the window. */
+/* Writes what the process is (warm/dump.h), memory page by page. Nothing here takes memory that is written down: lists stand in
+ * memory below the window. */
 #define _GNU_SOURCE
 #include "warm/dump.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "image/crc32.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
-#include "warm/build_id.h"
-#include "warm/format.h"
+#include "warm/dumping.h"
 #include "warm/key.h"
 #include "warm/record.h"
 #include "warm/restartable.h"
 #include "warm/warm.h"
 #include "warm/window.h"
 
-#define PAGE 4096ul
 #define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
-#define RECORDS_AT_MOST 32768
-#define TEXT_AT_MOST (1u << 20)
 #define GAP 16 /* so many pages of zeros, or more, are not written */
 #define GUARD_OFFSET 0x30 /* of the thread's pointer guard, which x86-64's ABI of glibc fixes */
 
 extern void *__libc_stack_end; /* the stack's pointer when the program began */
 
-/* A range of the process that is written down. */
-typedef struct part {
-    uintptr_t low;
-    uintptr_t high;
-    uintptr_t end; /* of its data; the dynamic linker allocates behind its own */
-    uint32_t object; /* a number, SNAPSHOT_PROGRAM, or SNAPSHOT_NONE */
-} part;
-
-typedef struct dump {
-    int file;
-    int layout;
-    int error;
-    const char *problem; /* what no snapshot can hold */
-    uint64_t written;
-    uintptr_t stack_low; /* arguments, environment, auxiliary vector: live after main, too */
-    uintptr_t stack_high;
-    uintptr_t arguments;
-    uintptr_t environment;
-    uintptr_t auxiliary;
-    uintptr_t break_end;
-    uint64_t guard;
-    uintptr_t core; /* frazil_key_core */
-    frazil_mapping *mappings;
-    snapshot_piece *pieces;
-    snapshot_object *objects;
-    snapshot_own *own;
-    snapshot_mangled *mangled;
-    part *parts;
-    char *text;
-    uint32_t piece_count, object_count, own_count, mangled_count, part_count, text_size;
-} dump;
-
-static uintptr_t down(uintptr_t address)
-{
-    return address & ~(PAGE - 1);
-}
-
-static uintptr_t up(uintptr_t address)
-{
-    return down(address + PAGE - 1);
-}
-
 /* -- writing ---------------------------------------------------------------------------------------------------------- */
 
-static void fail(dump *to, int error)
+void frazil_dump_fail(frazil_dump *to, int error)
 {
     if (to->error == 0)
         to->error = error;
 }
 
-static void write_all(dump *to, int file, const void *data, size_t size)
+static void write_all(frazil_dump *to, int file, const void *data, size_t size)
 {
     const char *at = data;
 
@@ -98,7 +46,7 @@ static void write_all(dump *to, int file, const void *data, size_t size)
         if (written == -EINTR)
             continue;
         if (written <= 0) {
-            fail(to, written < 0 ? (int)-written : EIO);
+            frazil_dump_fail(to, written < 0 ? (int)-written : EIO);
             return;
         }
         at += written;
@@ -106,13 +54,13 @@ static void write_all(dump *to, int file, const void *data, size_t size)
     }
 }
 
-static void put(dump *to, const void *data, size_t size)
+static void put(frazil_dump *to, const void *data, size_t size)
 {
     write_all(to, to->file, data, size);
     to->written += size;
 }
 
-__attribute__((format(printf, 2, 3))) static void say(dump *to, const char *format, ...)
+void frazil_dump_say(frazil_dump *to, const char *format, ...)
 {
     char line[PATH_MAX + 256];
     va_list arguments;
@@ -124,13 +72,13 @@ __attribute__((format(printf, 2, 3))) static void say(dump *to, const char *form
     write_all(to, to->layout, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-static uint32_t put_text(dump *to, const char *text)
+uint32_t frazil_dump_text(frazil_dump *to, const char *text)
 {
     size_t size = strlen(text) + 1;
     uint32_t at = to->text_size;
 
     if (size > TEXT_AT_MOST - at) {
-        fail(to, E2BIG);
+        frazil_dump_fail(to, E2BIG);
         return 0;
     }
     memcpy(to->text + at, text, size);
@@ -138,244 +86,16 @@ static uint32_t put_text(dump *to, const char *text)
     return at;
 }
 
-static snapshot_piece *add_piece(dump *to, uint32_t kind, uintptr_t low, uintptr_t high, int protection)
+static snapshot_piece *add_piece(frazil_dump *to, uint32_t kind, uintptr_t low, uintptr_t high, int protection)
 {
     snapshot_piece *piece = &to->pieces[to->piece_count];
 
     if (to->piece_count == RECORDS_AT_MOST - 1)
-        fail(to, E2BIG);
+        frazil_dump_fail(to, E2BIG);
     else
         to->piece_count++;
     *piece = (snapshot_piece){.address = low, .size = high - low, .kind = kind, .protection = (uint32_t)protection};
     return piece;
-}
-
-/* -- objects ---------------------------------------------------------------------------------------------------------- */
-
-static uintptr_t there_at_first[FRAZIL_OBJECTS_AT_MOST];
-
-static int note_base(struct dl_phdr_info *info, size_t size, void *count)
-{
-    (void)size;
-    if (*info->dlpi_name && *(size_t *)count < FRAZIL_OBJECTS_AT_MOST)
-        there_at_first[(*(size_t *)count)++] = info->dlpi_addr;
-    return 0;
-}
-
-void frazil_dump_begin(void)
-{
-    size_t count = 0;
-
-    dl_iterate_phdr(note_base, &count);
-}
-
-static bool was_there(uintptr_t base)
-{
-    for (size_t i = 0; i < FRAZIL_OBJECTS_AT_MOST && there_at_first[i]; i++)
-        if (there_at_first[i] == base)
-            return true;
-    return false;
-}
-
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-/* What every process of the program has: what was there when main began. */
-static int add_library(struct dl_phdr_info *info, size_t size, void *context)
-{
-    dump *to = context;
-    snapshot_object *object = &to->objects[to->object_count];
-    uintptr_t low = UINTPTR_MAX, high = 0;
-
-    (void)size;
-    if (!*info->dlpi_name || !was_there(info->dlpi_addr))
-        return 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + one->p_vaddr;
-        if (one->p_type != PT_LOAD)
-            continue;
-        low = down(start) < low ? down(start) : low;
-        high = start + one->p_memsz > high ? start + one->p_memsz : high;
-    }
-    if (!frazil_build_id(info, object->build)) {
-        to->problem = "a library of the system has no build ID";
-        return 1;
-    }
-    object->base = info->dlpi_addr;
-    object->kind = OBJECT_LIBRARY;
-    object->name = put_text(to, last_component(info->dlpi_name));
-    to->parts[to->part_count++] = (part){low, up(high), high, to->object_count++};
-    return to->object_count == FRAZIL_OBJECTS_AT_MOST;
-}
-
-static int add_program(struct dl_phdr_info *info, size_t size, void *context)
-{
-    dump *to = context;
-
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        if (one->p_type == PT_LOAD && one->p_flags & PF_W)
-            to->parts[to->part_count++]
-                = (part){down(one->p_vaddr), up(one->p_vaddr + one->p_memsz), one->p_vaddr + one->p_memsz, SNAPSHOT_PROGRAM};
-    }
-    return 1; /* the program comes first */
-}
-
-static const part *part_at(const dump *to, uintptr_t address)
-{
-    for (uint32_t i = 0; i < to->part_count; i++)
-        if (address >= to->parts[i].low && address < to->parts[i].high)
-            return &to->parts[i];
-    return NULL;
-}
-
-typedef struct place {
-    uintptr_t address;
-    const char *path; /* of the library that is there; NULL for none */
-} place;
-
-static int find_library(struct dl_phdr_info *info, size_t size, void *context)
-{
-    place *at = context;
-
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *one = &info->dlpi_phdr[i];
-        if (one->p_type == PT_LOAD && at->address - down(info->dlpi_addr + one->p_vaddr) < up(one->p_memsz))
-            at->path = info->dlpi_name;
-    }
-    return at->path != NULL;
-}
-
-/* The path that the mapped file was opened by, which need not be the one that the kernel knows: where that differs, as in other
- * layouts of /lib, it may still be the same library. */
-static const char *path_of(const frazil_mapping *mapping)
-{
-    place at = {mapping->low, NULL};
-
-    dl_iterate_phdr(find_library, &at);
-    return at.path && *at.path == '/' ? at.path : mapping->path;
-}
-
-/* The number of a file that the process mapped. */
-static uint32_t add_file(dump *to, const char *path)
-{
-    struct stat status;
-
-    for (uint32_t i = 0; i < to->object_count; i++)
-        if (to->objects[i].kind == OBJECT_FILE && strcmp(to->text + to->objects[i].name, path) == 0)
-            return i;
-    if (to->object_count == FRAZIL_OBJECTS_AT_MOST || frazil_kernel(SYS_newfstatat, AT_FDCWD, path, &status, 0) < 0) {
-        to->problem = "a file that is mapped is no longer there";
-        return 0;
-    }
-    to->objects[to->object_count] = (snapshot_object){
-        .kind = OBJECT_FILE,
-        .name = put_text(to, path),
-        .size = (uint64_t)status.st_size,
-        .modified = (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec,
-    };
-    return to->object_count++;
-}
-
-/* -- words ------------------------------------------------------------------------------------------------------------ */
-
-static bool is_code(const dump *to, uint64_t address)
-{
-    for (const frazil_mapping *one = to->mappings; one->high && one->low <= address; one++)
-        if (address < one->high)
-            return (one->protection & PROT_EXEC) != 0;
-    return false;
-}
-
-static void add_own(dump *to, uintptr_t at, uint32_t object)
-{
-    if (to->own_count == RECORDS_AT_MOST)
-        fail(to, E2BIG);
-    else
-        to->own[to->own_count++] = (snapshot_own){at, object, 0};
-}
-
-/* What of the stack's end that every process has is at the address; 0 for anything else. Rust's standard library keeps these.
- */
-static uint32_t place_of(const dump *to, uint64_t address)
-{
-    return address == to->arguments  ? SNAPSHOT_ARGUMENTS
-        : address == to->environment ? SNAPSHOT_ENVIRONMENT
-        : address == to->auxiliary   ? SNAPSHOT_AUXILIARY
-                                     : 0;
-}
-
-static void look_at_word(dump *to, uintptr_t at, uint64_t value, uint32_t object)
-{
-    bool live = value >= to->stack_low && value < to->stack_high;
-
-    if (value < 4096)
-        return;
-    if (object < SNAPSHOT_NONE && part_at(to, at)->end <= at)
-        object = SNAPSHOT_NONE;
-    if (object == SNAPSHOT_NONE && at - (uintptr_t)__builtin_thread_pointer() < SNAPSHOT_THREAD_SIZE)
-        object = SNAPSHOT_THREAD;
-    if ((object != SNAPSHOT_NONE && live)
-        || (object < SNAPSHOT_NONE && (value == to->break_end || value == to->guard || at == to->core))) {
-        add_own(to, at, object);
-        return;
-    }
-    if (live && place_of(to, value)) {
-        add_own(to, at, place_of(to, value));
-        return;
-    }
-    uint64_t plain = (value >> 17 | value << 47) ^ to->guard;
-    if (plain < 1ul << 47 && plain > PAGE && is_code(to, plain)) {
-        if (to->mangled_count == RECORDS_AT_MOST) {
-            fail(to, E2BIG);
-            return;
-        }
-        to->mangled[to->mangled_count++] = (snapshot_mangled){at, plain};
-    }
-}
-
-/* Memory files that libraries were loaded from. The dynamic linker knows a file that it has loaded by its device and number,
- * and another process's files may have these numbers. */
-static uint64_t *memory_files, memory_device; /* in memory that is in no snapshot: their numbers differ each time */
-static uint32_t memory_file_count;
-
-void frazil_warm_loads(int file)
-{
-    struct stat status;
-
-    if (frazil_warm != FRAZIL_WARM_MAKING || memory_file_count == RECORDS_AT_MOST
-        || frazil_kernel(SYS_fstat, file, &status) < 0)
-        return;
-    if (!memory_files)
-        memory_files = frazil_window_scratch(RECORDS_AT_MOST * sizeof *memory_files);
-    if (!memory_files)
-        return;
-    memory_device = status.st_dev;
-    memory_files[memory_file_count++] = status.st_ino;
-}
-
-static void forget_files(uintptr_t page)
-{
-    for (uint64_t *at = (uint64_t *)page; memory_file_count && at < (uint64_t *)(page + PAGE) - 1; at++)
-        for (uint32_t i = 0; *at == memory_device && i < memory_file_count; i++)
-            if (at[1] == memory_files[i]) {
-                at[0] = UINT64_MAX;
-                at[1] = i;
-            }
-}
-
-static void look_at_page(dump *to, uintptr_t page, uint32_t object)
-{
-    for (const uint64_t *at = (const uint64_t *)page; at < (const uint64_t *)(page + PAGE); at++)
-        if (*at)
-            look_at_word(to, (uintptr_t)at, *at, object);
 }
 
 /* -- pages ------------------------------------------------------------------------------------------------------------ */
@@ -397,14 +117,14 @@ static uintptr_t skip_empty(uintptr_t at, uintptr_t high)
     return at;
 }
 
-static void put_pages(dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
+static void put_pages(frazil_dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
 {
     snapshot_piece *piece = add_piece(to, object == SNAPSHOT_PROGRAM ? PIECE_PROGRAM : PIECE_PAGES, low, high, protection);
 
     for (uintptr_t page = low; page < high && protection & PROT_READ; page += PAGE)
-        look_at_page(to, page, object);
+        frazil_dump_look(to, page, object);
     for (uintptr_t page = low; page < high && protection & PROT_WRITE; page += PAGE)
-        forget_files(page);
+        frazil_dump_forget_files(page);
     piece->object = object < SNAPSHOT_NONE ? object + 1 : 0;
     piece->offset = to->written;
     piece->crc = frazil_crc32(0, (const void *)low, high - low);
@@ -412,7 +132,7 @@ static void put_pages(dump *to, uintptr_t low, uintptr_t high, int protection, u
 }
 
 /* Memory that only this process has, without long stretches of zeros. */
-static void put_memory(dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
+static void put_memory(frazil_dump *to, uintptr_t low, uintptr_t high, int protection, uint32_t object)
 {
     if (!(protection & PROT_READ)) {
         add_piece(to, PIECE_ZERO, low, high, protection);
@@ -460,7 +180,7 @@ static bool is_as_in_file(const frazil_mapping *one)
         size_t size = one->high - at < sizeof buffer ? one->high - at : sizeof buffer;
         long read = frazil_kernel(SYS_pread64, file, buffer, size, one->offset + (at - one->low));
         same = read >= 0 && memcmp(buffer, (const void *)at, (size_t)read) == 0;
-        for (uintptr_t page = up(at + (size_t)(read < 0 ? 0 : read)); same && page < at + size; page += PAGE)
+        for (uintptr_t page = frazil_page_up(at + (size_t)(read < 0 ? 0 : read)); same && page < at + size; page += PAGE)
             same = is_empty(page);
     }
     if (file >= 0)
@@ -468,21 +188,21 @@ static bool is_as_in_file(const frazil_mapping *one)
     return file >= 0 && same;
 }
 
-static void put_mapping(dump *to, const frazil_mapping *one, const char *executable)
+static void put_mapping(frazil_dump *to, const frazil_mapping *one, const char *executable)
 {
-    const part *in = part_at(to, one->low);
+    const frazil_part *in = frazil_dump_part(to, one->low);
     snapshot_piece *piece;
 
     if (one->shared && one->protection & PROT_WRITE) {
         to->problem = "memory is shared with other processes";
-        say(to, "shared\t%lx\t%s\n", one->low, one->path);
+        frazil_dump_say(to, "shared\t%lx\t%s\n", one->low, one->path);
     } else if (!(one->protection & PROT_READ)) {
         add_piece(to, PIECE_ZERO, one->low, one->high, one->protection);
     } else if (is_file_of_system(one) && is_as_in_file(one)) {
         bool ours = strcmp(one->path, executable) == 0;
         piece = add_piece(to, ours ? PIECE_EXECUTABLE : in ? PIECE_OBJECT : PIECE_FILE, one->low, one->high, one->protection);
         piece->offset = one->offset;
-        piece->object = ours ? 0 : in ? in->object + 1 : add_file(to, path_of(one)) + 1;
+        piece->object = ours ? 0 : in ? in->object + 1 : frazil_dump_file(to, frazil_dump_path(one)) + 1;
     } else {
         put_memory(to, one->low, one->high, one->protection, in ? in->object : SNAPSHOT_NONE);
     }
@@ -490,17 +210,17 @@ static void put_mapping(dump *to, const frazil_mapping *one, const char *executa
 
 /* Where the first range behind `low` begins that is written down otherwise: memory that is mapped next to a library's is one
  * mapping with it. */
-static uintptr_t end_of_same(const dump *to, uintptr_t low, uintptr_t high)
+static uintptr_t end_of_same(const frazil_dump *to, uintptr_t low, uintptr_t high)
 {
     for (uint32_t i = 0; i < to->part_count; i++) {
-        const part *one = &to->parts[i];
+        const frazil_part *one = &to->parts[i];
         high = one->low > low && one->low < high ? one->low : high;
         high = one->high > low && one->high < high ? one->high : high;
     }
     return high;
 }
 
-static void put_by_parts(dump *to, frazil_mapping rest, const char *executable)
+static void put_by_parts(frazil_dump *to, frazil_mapping rest, const char *executable)
 {
     const uintptr_t high = rest.high;
 
@@ -513,7 +233,7 @@ static void put_by_parts(dump *to, frazil_mapping rest, const char *executable)
 }
 
 /* The program's own data, with the protection that each range has. */
-static void put_program(dump *to)
+static void put_program(frazil_dump *to)
 {
     for (uint32_t i = 0; i < to->part_count; i++)
         for (const frazil_mapping *one = to->mappings; one->high && to->parts[i].object == SNAPSHOT_PROGRAM; one++) {
@@ -526,7 +246,7 @@ static void put_program(dump *to)
 
 /* -- what does not survive -------------------------------------------------------------------------------------------- */
 
-static void put_descriptors(dump *to)
+static void put_descriptors(frazil_dump *to)
 {
     char entries[8192], path[64], target[PATH_MAX];
     int directory = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -545,13 +265,13 @@ static void put_descriptors(dump *to)
             snprintf(path, sizeof path, "/proc/self/fd/%d", number);
             long size = frazil_kernel(SYS_readlinkat, AT_FDCWD, path, target, sizeof target - 1);
             target[size > 0 ? size : 0] = '\0';
-            say(to, "descriptor\t%d\t%s\n", number, target);
+            frazil_dump_say(to, "descriptor\t%d\t%s\n", number, target);
         }
     if (directory >= 0)
         frazil_kernel(SYS_close, directory);
 }
 
-static void put_threads(dump *to)
+static void put_threads(frazil_dump *to)
 {
     char entries[8192];
     int directory = (int)frazil_kernel(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -564,23 +284,23 @@ static void put_threads(dump *to)
     if (directory >= 0)
         frazil_kernel(SYS_close, directory);
     for (unsigned i = 0; frazil_record_stack(i, &low, &high); i++)
-        say(to, "stack\t%lx\t%lx\n", low, high);
+        frazil_dump_say(to, "stack\t%lx\t%lx\n", low, high);
     if (count > 1)
-        say(to, "running\t%ld\n", count - 1);
+        frazil_dump_say(to, "running\t%ld\n", count - 1);
 }
 
 /* -- the whole -------------------------------------------------------------------------------------------------------- */
 
-static void *table(dump *to, size_t each)
+static void *table(frazil_dump *to, size_t each)
 {
     void *made = frazil_window_scratch(RECORDS_AT_MOST * each);
 
     if (!made)
-        fail(to, ENOMEM);
+        frazil_dump_fail(to, ENOMEM);
     return made;
 }
 
-static int open_in(dump *to, const char *directory, const char *name)
+static int open_in(frazil_dump *to, const char *directory, const char *name)
 {
     char path[PATH_MAX];
     long file;
@@ -588,12 +308,12 @@ static int open_in(dump *to, const char *directory, const char *name)
     snprintf(path, sizeof path, "%s/%s", directory, name);
     file = frazil_kernel(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)
-        fail(to, (int)-file);
+        frazil_dump_fail(to, (int)-file);
     return (int)file;
 }
 
 /* The program's arguments and environment, which live as long as the process; and the break. */
-static void find_places(dump *to)
+static void find_places(frazil_dump *to)
 {
     const uintptr_t *block = __libc_stack_end; /* the count of arguments comes first */
 
@@ -622,7 +342,7 @@ static uint32_t find_identity(void)
     return found;
 }
 
-static snapshot_table put_table(dump *to, const void *records, size_t each, uint32_t count, uint64_t tables)
+static snapshot_table put_table(frazil_dump *to, const void *records, size_t each, uint32_t count, uint64_t tables)
 {
     static const char zeros[8];
     snapshot_table made = {0, count};
@@ -633,7 +353,7 @@ static snapshot_table put_table(dump *to, const void *records, size_t each, uint
     return made;
 }
 
-static void fill_header(dump *to, snapshot_header *header, uintptr_t resume)
+static void fill_header(frazil_dump *to, snapshot_header *header, uintptr_t resume)
 {
     const void *image = NULL;
     size_t size, length;
@@ -665,27 +385,27 @@ static void fill_header(dump *to, snapshot_header *header, uintptr_t resume)
 }
 
 /* glibc marks what is freed with a number that is another one in each process. */
-static void say_mark(dump *to)
+static void say_mark(frazil_dump *to)
 {
     for (size_t size = 1000; size > 500; size -= 16) { /* one of these sizes has room in the thread's cache, which it marks */
         uint64_t *volatile block = malloc(size);
         free(block);
         if (block[1] >> 47) {
-            say(to, "freed\t%lx\n", block[1]);
+            frazil_dump_say(to, "freed\t%lx\n", block[1]);
             return;
         }
     }
 }
 
 /* The end of the stack is kept where it is, too: what asked for a variable may keep the address of the answer. */
-static void put_stack(dump *to)
+static void put_stack(frazil_dump *to)
 {
-    uintptr_t low = down(to->stack_low);
+    uintptr_t low = frazil_page_down(to->stack_low);
     snapshot_piece *piece = add_piece(to, PIECE_PAGES, low, to->stack_high, PROT_READ | PROT_WRITE);
     char *copy = frazil_window_scratch(piece->size);
 
     if (!copy) {
-        fail(to, ENOMEM);
+        frazil_dump_fail(to, ENOMEM);
         return;
     }
     memcpy(copy + (to->stack_low - low), (const void *)to->stack_low, to->stack_high - to->stack_low);
@@ -694,7 +414,7 @@ static void put_stack(dump *to)
     put(to, copy, piece->size);
 }
 
-static void put_all(dump *to, uintptr_t resume)
+static void put_all(frazil_dump *to, uintptr_t resume)
 {
     static const char page[PAGE];
     char executable[PATH_MAX];
@@ -716,12 +436,12 @@ static void put_all(dump *to, uintptr_t resume)
     header.text = put_table(to, to->text, 1, to->text_size, header.tables);
     header.size = to->written;
     if (frazil_kernel(SYS_pwrite64, to->file, &header, sizeof header, 0) != sizeof header)
-        fail(to, EIO);
+        frazil_dump_fail(to, EIO);
 }
 
 int frazil_dump_write(char *directory, uintptr_t resume)
 {
-    dump to = {.error = 0};
+    frazil_dump to = {.error = 0};
 
     to.layout = open_in(&to, directory, "layout");
     to.file = open_in(&to, directory, "snapshot");
@@ -734,21 +454,20 @@ int frazil_dump_write(char *directory, uintptr_t resume)
     to.text = table(&to, TEXT_AT_MOST / RECORDS_AT_MOST);
     to.mappings = frazil_window_mappings();
     if (!to.mappings)
-        fail(&to, ENOMEM);
+        frazil_dump_fail(&to, ENOMEM);
     if (to.error)
         return to.error;
     to.guard = *(const uint64_t *)((uintptr_t)__builtin_thread_pointer() + GUARD_OFFSET);
     to.core = frazil_key_core();
     find_places(&to);
-    put_text(&to, "");
-    dl_iterate_phdr(add_program, &to);
-    dl_iterate_phdr(add_library, &to);
+    frazil_dump_text(&to, "");
+    frazil_dump_parts(&to);
     put_descriptors(&to);
     put_threads(&to);
     say_mark(&to);
     put_all(&to, resume);
     if (to.problem)
-        say(&to, "problem\t%s\n", to.problem);
-    say(&to, "end\n");
+        frazil_dump_say(&to, "problem\t%s\n", to.problem);
+    frazil_dump_say(&to, "end\n");
     return to.error;
 }
