@@ -112,8 +112,8 @@ def test_the_date_of_files_can_be_set(target: Path, places: tuple[Path, Path], b
 def test_snapshots_are_the_same(name: str, places: tuple[Path, Path], target: Path, build_environment: dict[str, str]) -> None:
     first, second = (_copy(EXAMPLES / name, place) for place in places)
     cache = build_environment["FRAZIL_CACHE_DIR"]
-    # Imports may look at HOME and USER, and what they see is in the snapshot.
-    variables = {"HOME": os.environ.get("HOME", "/"), "USER": "somebody", "FRAZIL_CACHE_DIR": cache}
-    one = _built(first, target, {**FIRST, **variables}, 0o022, "--warm", "--link=static")
-    other = _built(second, target, {**SECOND, **variables}, 0o022, "--warm", "--link=static")
+    homes = {"HOME": os.environ.get("HOME", "/"), "LOGNAME": "who-builds-1"}, {"HOME": "/tmp", "LOGNAME": "who-builds-2"}
+    one = _built(first, target, {**FIRST, **homes[0], "FRAZIL_CACHE_DIR": cache}, 0o022, "--warm", "--link=static")
+    other = _built(second, target, {**SECOND, **homes[1], "FRAZIL_CACHE_DIR": cache}, 0o022, "--warm", "--link=static")
     assert _digest(one) == _digest(other)
+    assert b"who-builds" not in one.read_bytes()

@@ -50,6 +50,8 @@ class Search:
     """Restores a snapshot without running the entry, in that environment. Raises DumpError."""
     known: Mapping[str, str] = field(default_factory=dict)
     """Variables that are added when imports look at them."""
+    for_others: bool = False
+    """Whether other users are to start warm, too: what asks for the user's language is then left out."""
     imports: Callable[[str], Sequence[str]] = lambda _: ()
     """What a module imports: of one that cannot be in a snapshot, these are tried."""
     snapshot: bytes | None = None
@@ -96,7 +98,7 @@ class Search:
         try:
             first = self._first_dump(modules)
             second = self._dump(modules)
-            made = _snapshot(first, second, self.flags, for_others=not self.known)
+            made = _snapshot(first, second, self.flags, for_others=self.for_others)
             for _ in range(_TRIALS):
                 self.try_out(made, self.variables)
         except DumpError as error:

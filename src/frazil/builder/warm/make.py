@@ -37,7 +37,8 @@ def add_snapshot(
             try_snapshot(trial, variables)
 
         try:
-            snapshot, report = Search(executable, Path(name), flags, environment(), try_out, imports=imports).find(modules)
+            search = Search(executable, Path(name), flags, {}, try_out, known=environment(), for_others=True, imports=imports)
+            snapshot, report = search.find(modules)
         except SnapshotError as error:
             raise SourceError(str(error), where=executable.name, details=error.details) from error
     write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, output, writable=True)
