@@ -132,6 +132,8 @@ class WarmStart:
 
     modules: tuple[str, ...] = ()
     """What is imported before the snapshot is made; when empty, what the entry points import."""
+    first_run: bool = False
+    """Whether it is made on the machine where the executable is first started, and not by the build."""
 
 
 @dataclass(frozen=True, slots=True)

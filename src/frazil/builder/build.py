@@ -103,6 +103,7 @@ def build(plan: Plan, host: Host) -> Result:
             mtime_ns=_timestamp(),
             static=linked.static,
             beside=division.settings(),
+            warm=snapshot_modules(plan, collection, compiled),
         )
         files = files_of(plan, division, compiled, _timestamp(), host.output)
     sizes = dict(packed.sizes)
@@ -165,7 +166,7 @@ def _finish(
     plan: Plan, host: Host, launcher: Path, image: bytes, modules: Sequence[str], *, imports: Imports, clock: _Clock
 ) -> tuple[int, Warmed | None]:
     """Write the executable, with a snapshot when the plan wants one; its size, and what the snapshot is."""
-    if plan.warm is None:
+    if plan.warm is None or plan.warm.first_run:
         return assemble(launcher, image, host.output), None
     host.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".frazil-", dir=host.output.parent) as directory:
@@ -213,7 +214,15 @@ def _with_runtime(plan: Plan) -> Collection:
     collection = plan.collection.copy()
     library = f"lib/python{plan.distribution.short_version}"
     require_root(plan)
-    collection.update(runtime_resources(collection, library, plan.pmm, beside=not plan.locations.all_in_memory))
+    collection.update(
+        runtime_resources(
+            collection,
+            library,
+            plan.pmm,
+            beside=not plan.locations.all_in_memory,
+            first_run=plan.warm is not None and plan.warm.first_run,
+        )
+    )
     _put(collection, console_scripts(plan))
     for entry in plan.entries:
         held = collection.get(entry.target) if entry.kind is EntryKind.SCRIPT else None

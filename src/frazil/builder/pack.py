@@ -94,10 +94,12 @@ def pack(
     mtime_ns: int,
     static: Sequence[str] = (),
     beside: Mapping[str, str] | None = None,
+    warm: Sequence[str] = (),
 ) -> Packed:
     """The image of everything in ``collection``, of which ``compiled`` holds the bytecode by path.
 
-    ``static`` names the extension modules that are part of the launcher; ``beside`` has the settings of a ``Division``.
+    ``static`` names the extension modules that are part of the launcher; ``beside`` has the settings of a ``Division``;
+    ``warm`` are the modules of a snapshot that is made at first start.
     Raises SourceError for a file that cannot be read or a path that cannot be, and for an entry point that is not there.
     """
     arrangement = _Arrangement(plan, compiled, mtime_ns)
@@ -113,6 +115,7 @@ def pack(
     try:
         settings = _settings(plan, link, floor, starts) | ({"static": ":".join(static)} if static else {}) | dict(beside or {})
         settings |= pmm_settings(plan, mtime_ns)
+        settings |= {"warm.first-run": "1", "warm.modules": ",".join(warm)} if plan.warm and plan.warm.first_run else {}
         directories = dict.fromkeys(plan.directories, mtime_ns)
         entries = arrangement.entries.values()
         image = icecube.write(entries, records, settings, directories=directories, mtime_ns=mtime_ns)

@@ -71,6 +71,9 @@ def _head(found: Inspection, *, verified: bool) -> None:
     rows.append(("python", f"{python}, {settings.get('link', 'unknown')} link, optimize {settings.get('optimize', '0')}"))
     rows.append(("runs on", f"{settings.get('platform', 'unknown')}, glibc {settings.get('glibc', 'unknown')} or later"))
     rows.append(("frazil", settings.get("frazil", "unknown")))
+    if settings.get("warm.first-run") == "1":
+        modules = settings.get("warm.modules", "").replace(",", ", ") or "no modules"
+        rows.append(("warm start", f"from a snapshot that is made at the first start on each machine, of {modules}"))
     extensions = sum(module.extension for module in found.modules)
     sources = sum(module.has_source for module in found.modules)
     sourceless = len(found.modules) - extensions - sources

@@ -96,8 +96,9 @@ _DECORATORS = (
         "--warm",
         is_flag=False,
         flag_value="all",
-        metavar="[MODULE,...]",
-        help="Start with modules already imported: what the program imports, or these.",
+        metavar="[first-run,][MODULE,...]",
+        help="Start with modules already imported: what the program imports, or these. first-run: from its second start on, on "
+        "each machine.",
     ),
     click.option("--environment", is_flag=True, help="Let PYTHON* variables count in the executable."),
     click.option("--site", is_flag=True, help="Import site at start."),

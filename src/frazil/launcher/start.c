@@ -305,6 +305,20 @@ void frazil_go_on(int argc, char **argv, uint64_t begun)
     exit(resume(argc, argv, begun));
 }
 
+/* What a setting says, before the image is opened. */
+static const char *early_setting(const char *name)
+{
+    const void *base;
+    size_t size;
+    uint64_t offset;
+    icecube early;
+    icecube_error error;
+
+    if (!frazil_platform_image(&base, &size, &offset) || icecube_open(&early, base, size, &error) != ICECUBE_FOUND)
+        return NULL;
+    return icecube_setting(&early, name);
+}
+
 int frazil_main(int argc, char **argv)
 {
     const char *debug = secure_getenv("FRAZIL_DEBUG");
@@ -313,11 +327,13 @@ int frazil_main(int argc, char **argv)
 
     /* What imports take, and the steps of the start, only a cold start can show. */
     if (frazil_warm_start && !lists(debug, "import") && !lists(debug, "start"))
-        frazil_warm_start(argc, argv, lists(debug, "warm"), begun);
+        frazil_warm_start(argc, argv, lists(debug, "warm"), begun, early_setting);
     if (frazil_warm_start && argc > 0 && strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0)
         return 1; /* it does not start warm, which is all that was asked */
     if (frazil_warm_begin && frazil_warm_begin(&argc, &argv))
         core.mode = FRAZIL_WARMING;
+    else if (frazil_warm_start)
+        frazil_platform_prefault();
     failure = prepare(argc, argv);
     return failure ? failure : run();
 }

@@ -11,7 +11,8 @@ import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from frazil.builder.elf import SNAPSHOT_ADDRESS, find_segment
+import icecube
+from frazil.builder.elf import SNAPSHOT_ADDRESS, find_segment, read_image
 from frazil.errors import SourceError
 from frazil_runtime.snapshot import format as layout
 from frazil_runtime.snapshot.dumps import TRIAL
@@ -67,7 +68,7 @@ def inspect_warm(path: Path) -> WarmStart | None:
 
 def explain_start(path: Path) -> Decision:
     """Start it as it would be started from here, but for its entry: it says whether that was warm. Raises SourceError."""
-    if find_segment(path, SNAPSHOT_ADDRESS) is None:
+    if find_segment(path, SNAPSHOT_ADDRESS) is None and icecube.Image(read_image(path)).settings().get("warm.first-run") != "1":
         remedy = "Build it with --warm; the build says what cannot be in a snapshot."
         raise SourceError("this executable has no snapshot: it always starts cold", where=path, remedy=remedy)
     environment = {name: value for name, value in os.environ.items() if name != "FRAZIL_START_COLD"}

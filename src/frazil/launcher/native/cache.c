@@ -1,7 +1,7 @@
 /* A private directory of libraries on disk: see native/cache.h.
  *
- * Each directory is opened without following links and judged by its descriptor; files are then named relative to it. Only the
- * last step, which is not ours, goes by path: the dynamic linker's. By then the directory is known to be closed to others. */
+ * Files are named relative to the directory's descriptor. Only the last step, which is not ours, goes by path: the dynamic
+ * linker's. By then the directory is known to be closed to others. */
 #define _GNU_SOURCE
 #include "native/cache.h"
 
@@ -13,11 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "native/sha256.h"
+#include "platform/private_directory.h"
 
 /* 64 digits, ".so", the zero. */
 #define NAME_SIZE 68
@@ -28,58 +28,17 @@ static int open_at(int directory, const char *path, int flags)
     return (int)syscall(SYS_openat, directory, path, flags | O_CLOEXEC, 0400);
 }
 
-static bool is_private(int directory)
-{
-    struct stat status;
-    struct statvfs mount;
-
-    if (fstatvfs(directory, &mount) == 0 && mount.f_flag & ST_NOEXEC)
-        return false;
-    return fstat(directory, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & 022);
-}
-
-/* The directory `name` in another, made when it is missing; closes the other. -1 when there is none that will do. */
-static int descend(int parent, const char *name, bool private)
-{
-    int child = -1;
-
-    if (parent < 0)
-        return -1;
-    (void)syscall(SYS_mkdirat, parent, name, 0700);
-    child = open_at(parent, name, O_RDONLY | O_DIRECTORY | (private ? O_NOFOLLOW : 0));
-    close(parent);
-    if (child >= 0 && private && !is_private(child)) {
-        close(child);
-        child = -1;
-    }
-    return child;
-}
-
 /* Opens the candidate of that number and gives its path; -1 when it will not do. */
 static int open_candidate(int number, char path[PATH_MAX])
 {
-    const char *base = number == 0 ? secure_getenv("XDG_CACHE_HOME") : secure_getenv("HOME");
-    const char *below = number == 0 ? "" : "/.cache";
+    const char *temporary = number == FRAZIL_CACHES ? "/var/tmp" : "/tmp";
     char own[32];
-    int directory, length;
 
-    if (number >= 2) {
-        const char *temporary = number == 2 ? "/var/tmp" : "/tmp";
-        snprintf(own, sizeof own, "frazil-%lu", (unsigned long)geteuid());
-        snprintf(path, PATH_MAX, "%s/%s", temporary, own);
-        return descend(open_at(AT_FDCWD, temporary, O_RDONLY | O_DIRECTORY), own, true);
-    }
-    if (!base || *base != '/')
-        return -1;
-    length = snprintf(path, PATH_MAX, "%s%s/frazil/native", base, below);
-    if (length >= PATH_MAX - NAME_SIZE)
-        return -1;
-    if (number == 0)
-        (void)syscall(SYS_mkdirat, AT_FDCWD, base, 0700);
-    directory = open_at(AT_FDCWD, base, O_RDONLY | O_DIRECTORY);
-    if (number == 1)
-        directory = descend(directory, ".cache", false); /* people link it to a larger disk */
-    return descend(descend(directory, "frazil", true), "native", true);
+    if (number < FRAZIL_CACHES)
+        return frazil_private_cache(number, "native", true, path, NAME_SIZE);
+    snprintf(own, sizeof own, "frazil-%lu", (unsigned long)geteuid());
+    snprintf(path, PATH_MAX, "%s/%s", temporary, own);
+    return frazil_private_directory(open_at(AT_FDCWD, temporary, O_RDONLY | O_DIRECTORY), own, true);
 }
 
 /* Whether that file is ours, closed to others, holds exactly these bytes, and may be mapped as code. */
@@ -157,7 +116,7 @@ bool frazil_native_cache(const char *name, const void *data, size_t size, char p
     bool found = false;
 
     name_by_content(name, data, size, file);
-    for (int number = 0; number < 4 && !found; number++) {
+    for (int number = 0; number < FRAZIL_CACHES + 2 && !found; number++) {
         int directory = open_candidate(number, path);
         if (directory < 0)
             continue;

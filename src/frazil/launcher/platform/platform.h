@@ -16,6 +16,9 @@ void frazil_platform_executable(char *path, size_t size);
 /* Whether the process has rights that who started it does not have (set-user-ID, set-group-ID, capabilities). */
 bool frazil_platform_has_more_rights(void);
 
+/* Have the program's data in memory before it is written to. */
+void frazil_platform_prefault(void);
+
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t frazil_platform_now(void);
 

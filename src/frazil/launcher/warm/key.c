@@ -28,7 +28,7 @@
 
 /* -- the snapshot ----------------------------------------------------------------------------------------------------- */
 
-static bool find_segment(frazil_snapshot *snapshot)
+bool frazil_snapshot_find(frazil_snapshot *snapshot)
 {
     const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
     unsigned long count = getauxval(AT_PHNUM);
@@ -69,8 +69,6 @@ const char *frazil_snapshot_open(frazil_snapshot *snapshot)
     snapshot_header copy;
     uint32_t crc, crc_now;
 
-    if (!find_segment(snapshot))
-        return "";
     if (snapshot->size < PAGE || !can_be_read(FRAZIL_SNAPSHOT_ADDRESS + snapshot->size - 1))
         return "the snapshot is truncated";
     memcpy(&copy, snapshot->data, sizeof copy);
@@ -268,26 +266,34 @@ static const char *check_image(const snapshot_header *header)
     return NULL;
 }
 
-const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail)
+const char *frazil_key_elsewhere(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail)
 {
-    const snapshot_header *header = snapshot->header;
-    const snapshot_condition *conditions = frazil_snapshot_table(snapshot, header->conditions);
-    const char *why = check_image(header);
+    const char *why = check_image(snapshot->header);
 
-    *detail = "";
+    *detail = why ? "" : find_objects(snapshot, bases);
     if (why)
         return why;
-    *detail = find_objects(snapshot, bases);
     if (*detail)
         return "it was made with another";
+    *detail = "";
+    return frazil_key_processor() == snapshot->header->processor ? NULL : "it was made on another processor";
+}
+
+const char *frazil_key_never(const char **detail)
+{
     *detail = find_variable_of_libc();
     if (*detail)
         return "the C library was told something:";
     *detail = "";
-    if (!locale_is_utf8())
-        return "the locale's encoding is not UTF-8";
-    if (frazil_key_processor() != header->processor)
-        return "it was made on another processor";
+    return locale_is_utf8() ? check_streams() : "the locale's encoding is not UTF-8";
+}
+
+const char *frazil_key_check(const frazil_snapshot *snapshot, const char **detail)
+{
+    const snapshot_header *header = snapshot->header;
+    const snapshot_condition *conditions = frazil_snapshot_table(snapshot, header->conditions);
+
+    *detail = "";
     for (uint32_t i = 0; i < header->conditions.count; i++)
         if (!condition_holds(snapshot, &conditions[i])) {
             *detail = frazil_snapshot_text(snapshot, conditions[i].name);
@@ -297,5 +303,5 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *base
         for (char **at = environ; at && *at; at++)
             if (strncmp(*at, "PYTHON", 6) == 0)
                 return "a variable of Python's is set";
-    return check_streams();
+    return NULL;
 }

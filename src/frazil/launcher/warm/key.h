@@ -23,11 +23,18 @@ typedef struct frazil_bases {
     uintptr_t object[FRAZIL_OBJECTS_AT_MOST];
 } frazil_bases;
 
-/* Find and check the snapshot; NULL, or why there is none that can be used. "" when the executable has none. */
+/* The executable's own; false when it has none. */
+bool frazil_snapshot_find(frazil_snapshot *snapshot);
+
+/* Check header and tables; NULL, or why it cannot be used. */
 const char *frazil_snapshot_open(frazil_snapshot *snapshot);
 
-/* NULL, or why it does not fit; `detail` receives what that is about. */
-const char *frazil_key_check(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail);
+/* Each NULL, or why it does not fit; `detail` receives what that is about. It was made by another executable or elsewhere; */
+const char *frazil_key_elsewhere(const frazil_snapshot *snapshot, frazil_bases *bases, const char **detail);
+/* no snapshot fits a process that was started so; */
+const char *frazil_key_never(const char **detail);
+/* what its imports looked at is different. */
+const char *frazil_key_check(const frazil_snapshot *snapshot, const char **detail);
 
 /* What the processor can do, as a number. */
 uint64_t frazil_key_processor(void);

@@ -28,6 +28,7 @@
 #include "libc/real.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
+#include "warm/cache.h"
 #include "warm/key.h"
 #include "warm/record.h"
 #include "warm/restartable.h"
@@ -39,6 +40,7 @@
 #define STACK_GUARD 0x28 /* from the thread pointer: glibc's ABI for x86-64 */
 #define POINTER_GUARD 0x30
 #define SET_THREAD 0x1002 /* ARCH_SET_FS */
+#define AFTER_FAULT "fault"
 
 frazil_warm_state frazil_warm;
 int (*frazil_warm_resume)(const frazil_core *core);
@@ -61,8 +63,9 @@ static size_t length_of(const char *text)
     return length;
 }
 
-/* Execute this program once more, cold. Calls nothing that a fault could have left half done. */
-__attribute__((noreturn)) static void start_cold(const char *why)
+/* Execute this program once more, cold, with `mark` in its environment. Calls nothing that a fault could have left half done.
+ */
+__attribute__((noreturn)) static void start_again(const char *why, char *mark)
 {
     static const char said[] = "frazil: warm: starting again, cold: ";
     const frazil_fresh *own = FRAZIL_FRESH;
@@ -78,7 +81,7 @@ __attribute__((noreturn)) static void start_cold(const char *why)
         environment[count] = own->environment[count];
         count++;
     }
-    environment[count++] = (char *)FRAZIL_WARM_COLD "=1";
+    environment[count++] = mark;
     environment[count] = NULL;
     frazil_kernel(SYS_execve, "/proc/self/exe", own->argv, environment);
     frazil_kernel(SYS_execve, own->file, own->argv, environment);
@@ -86,12 +89,17 @@ __attribute__((noreturn)) static void start_cold(const char *why)
     __builtin_unreachable();
 }
 
+__attribute__((noreturn)) static void start_cold(const char *why)
+{
+    start_again(why, (char *)FRAZIL_WARM_COLD "=1");
+}
+
 static void on_fault(int number)
 {
     uint64_t set = 1ul << (number - 1);
 
     frazil_kernel(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, 8);
-    start_cold("a fault");
+    start_again("a fault", (char *)FRAZIL_WARM_COLD "=" AFTER_FAULT);
 }
 
 /* As the kernel takes it; the handler never returns, and needs no way back. */
@@ -498,19 +506,28 @@ static bool make_fresh(int argc, char **argv, bool debug, uint64_t begun)
     return true;
 }
 
-/* Returns when the process stays as it is, with the reason. */
-static const char *restore(const frazil_snapshot *snapshot, exchange *with)
+static const char *find_damage(const frazil_snapshot *snapshot)
 {
     if (!all_are_sound(snapshot))
         return "the snapshot is damaged: a piece lies outside";
-    if (!pages_hold(snapshot))
-        return "the snapshot is damaged: its pages do not hold";
+    return pages_hold(snapshot) ? NULL : "the snapshot is damaged: its pages do not hold";
+}
+
+/* Returns when the process stays as it is, with the reason. */
+static const char *restore(const frazil_snapshot *snapshot, exchange *with)
+{
     if (!is_free(snapshot->header->low, snapshot->header->high - snapshot->header->low))
         return "an address of the snapshot is taken";
     if (!put_all(snapshot)) {
         frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);
         return "memory cannot be mapped";
     }
+    with->data = snapshot->data;
+    with->header = snapshot->header;
+    with->pieces = pieces_of(snapshot);
+    with->objects = frazil_snapshot_table(snapshot, snapshot->header->objects);
+    with->own = frazil_snapshot_table(snapshot, snapshot->header->own);
+    with->mangled = frazil_snapshot_table(snapshot, snapshot->header->mangled);
     keep(with);
     guard();
     frazil_restartable_leave();
@@ -525,32 +542,67 @@ static bool tells_time(void)
     return debug && strcmp(debug, "key") == 0;
 }
 
-void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun)
+/* Whether the snapshot can be used and fits; `need` receives what would be needed otherwise. */
+static const char *check(frazil_snapshot *snapshot, frazil_bases *bases, frazil_need *need, const char **detail)
 {
-    frazil_snapshot snapshot;
+    const char *why = frazil_snapshot_open(snapshot);
+
+    *need = FRAZIL_NEED_OTHER;
+    if (!why)
+        why = frazil_key_elsewhere(snapshot, bases, detail);
+    if (why)
+        return why;
+    *need = FRAZIL_NEED_NEWER;
+    return frazil_key_check(snapshot, detail);
+}
+
+/* A snapshot that checks out and cannot be restored: only one that was made here can be taken away. */
+static void forget_after_fault(const frazil_cache *cache)
+{
+    const char *mark = FRAZIL_REAL_OF(getenv)(FRAZIL_WARM_COLD);
+
+    if (mark && strcmp(mark, AFTER_FAULT) == 0 && !frazil_platform_has_more_rights())
+        frazil_cache_discard(cache);
+}
+
+void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun, frazil_setting *setting)
+{
+    bool trial = argc > 0 && strcmp(argv[0], FRAZIL_WARM_TRIAL) == 0;
+    frazil_need need = FRAZIL_NEED_NONE;
+    frazil_snapshot snapshot = {.data = NULL};
+    frazil_cache cache;
     exchange with = {.linker = 0};
     uint64_t asked = frazil_platform_now();
-    const char *detail = "", *why = frazil_snapshot_open(&snapshot);
+    bool cached = !frazil_snapshot_find(&snapshot) && frazil_cache_is_used(&cache, setting);
+    const char *detail = "", *why;
 
+    if (!snapshot.data && !cached)
+        return;
+    if (cached)
+        forget_after_fault(&cache);
+    why = reason_for_cold(argv);
     if (!why)
-        why = reason_for_cold(argv);
+        why = frazil_key_never(&detail);
+    if (!why && cached)
+        why = frazil_cache_find(&cache, trial ? argv[1] : NULL, &snapshot, &need);
     if (!why)
-        why = frazil_key_check(&snapshot, &with.bases, &detail);
+        why = check(&snapshot, &with.bases, &need, &detail);
     if (tells_time())
         fprintf(stderr, "frazil: warm: the key was checked in %.0f us\n", (double)(frazil_platform_now() - asked) / 1e3);
+    if (!why) {
+        why = find_damage(&snapshot);
+        need = why ? FRAZIL_NEED_OTHER : FRAZIL_NEED_NONE;
+    }
     if (!why && !make_fresh(argc, argv, debug, begun))
         why = "an address of the snapshot is taken";
-    if (!why) {
-        with.data = snapshot.data;
-        with.header = snapshot.header;
-        with.pieces = pieces_of(&snapshot);
-        with.objects = frazil_snapshot_table(&snapshot, snapshot.header->objects);
-        with.own = frazil_snapshot_table(&snapshot, snapshot.header->own);
-        with.mangled = frazil_snapshot_table(&snapshot, snapshot.header->mangled);
+    if (!why)
         why = restore(&snapshot, &with);
-    }
-    if (debug && *why)
+    if (debug)
         tell("cold", why, detail);
+    if (cached && snapshot.data)
+        frazil_kernel(SYS_munmap, snapshot.data, snapshot.size);
+    if (cached)
+        frazil_cache_renew(&cache, need, debug, trial);
 }
 
 /* -- afterwards ------------------------------------------------------------------------------------------------------- */

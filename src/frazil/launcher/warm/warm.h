@@ -39,9 +39,12 @@ char **frazil_warm_modules(void);
 /* Write what this process is. Nothing but exiting can follow; 0, or an errno value. */
 int frazil_warm_dump(void);
 
+/* A setting of the image; NULL for one that it does not have, or when the image is damaged. */
+typedef const char *frazil_setting(const char *name);
+
 /* Map the snapshot back, if there is one and it fits; returns when there is none or it does not, and this process is as before.
  * `debug`: say on the standard error stream what was decided. `begun`: nanoseconds, when main did. */
-void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun);
+void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun, frazil_setting *setting);
 
 /* Where the restored process goes on (start.c). */
 __attribute__((noreturn)) void frazil_go_on(int argc, char **argv, uint64_t begun);
