@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from support import Build
-
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FIRST = {"PYTHONHASHSEED": "1", "TZ": "Pacific/Auckland", "LANG": "C", "HOME": "/nowhere/one"}
 SECOND = {"PYTHONHASHSEED": "4242", "TZ": "America/Lima", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": "/nowhere/another",
@@ -83,11 +81,13 @@ def _private_cache(shared: Path, place: Path) -> str:
 
 @pytest.mark.parametrize(("example", "options"), [("cli.py", ()), ("tools", ("--multicall", "--no-source", "--optimize=2"))])
 def test_dependencies_and_projects(
-    build: Build, target: Path, places: tuple[Path, Path], build_environment: dict[str, str], example: str,
+    target: Path, places: tuple[Path, Path], build_environment: dict[str, str], tmp_path: Path, example: str,
     options: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wheels are installed anew, and their files' times and order differ."""
-    warm = build(EXAMPLES / example, target, *options)
+    known = tmp_path / "known"
+    known.mkdir()
+    warm = _built(_copy(EXAMPLES / example, known), target, build_environment, 0o022, *options)
     shared = Path(build_environment["FRAZIL_CACHE_DIR"])
     home = {"HOME": os.environ.get("HOME", "/")}  # uv's own cache, and its configuration
     digests = {

@@ -53,8 +53,6 @@ else:
     print(sys.executable, ascii(sys.argv), sys.path)
 """
 NATIVE = "native True OpenSSL\n"
-# Libraries are loaded at a cold start; in a warm one (pytest --warm) they are there.
-COLD = {"FRAZIL_START_COLD": "1"}
 LATE = "wave _lzma child ['-c', 'x']  0\n"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes mounts and changes users")
@@ -252,7 +250,7 @@ def test_too_few_descriptors_are_an_import_error(probe: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
 
     assert _run([probe], before=before) == _where(probe, str(probe))
-    code, _, errors = _run([probe, "native"], before=before, env=COLD)
+    code, _, errors = _run([probe, "native"], before=before)
     assert code == 1
     assert errors.rpartition("\n")[0].rpartition("\n")[2].startswith("ImportError: /memfs:/lib/")
 
@@ -332,7 +330,7 @@ def _cached(root: Path) -> dict[str, tuple[int, int]]:
 
 @needs_root
 def test_without_proc_libraries_come_from_a_private_directory(probe: Path, tmp_path: Path) -> None:
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **COLD}
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     assert _run([*NO_PROC, probe, "native"], env=environment) == (0, NATIVE, "")
     directory = tmp_path / ".cache/frazil/native"
     assert [one.stat().st_mode & 0o777 for one in (directory, directory.parent)] == [0o700, 0o700]
@@ -345,7 +343,7 @@ def test_without_proc_libraries_come_from_a_private_directory(probe: Path, tmp_p
 
 @needs_root
 def test_without_proc_all_else_works(probe: Path, tmp_path: Path) -> None:
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **COLD}
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     assert _run([*NO_PROC, probe], env=environment) == _where(probe, str(probe))
     code, output, errors = _run([*NO_PROC, probe, "late"], env=environment)
     assert (code, output, errors) == (0, f"ready\n{LATE}", "")
@@ -354,7 +352,7 @@ def test_without_proc_all_else_works(probe: Path, tmp_path: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("damage", ["changed", "truncated", "longer", "directory", "link", "writable", "fifo"])
 def test_a_file_of_the_cache_directory_that_is_not_ours_is_replaced(probe: Path, tmp_path: Path, damage: str) -> None:
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **COLD}
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     _run([*NO_PROC, probe, "native"], env=environment)
     good = {path: path.read_bytes() for path in tmp_path.rglob("*.so")}
     victim = max(good, key=lambda path: len(good[path]))
@@ -388,7 +386,7 @@ def test_a_file_of_the_cache_directory_that_is_not_ours_is_replaced(probe: Path,
 def test_without_a_home_the_temporary_directory_is_used(probe: Path, tmp_path: Path, home: str) -> None:
     directory = tmp_path / "home"
     setup = "mount -t tmpfs none /proc && mount -t tmpfs none /var/tmp"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **COLD}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory)}
     directory.mkdir()
     if home == "unset":
         del environment["HOME"]
@@ -416,7 +414,7 @@ def test_without_any_place_for_libraries_the_import_says_so(probe: Path) -> None
     shell = 'for one in /proc /tmp.none /var/tmp; do test ! -d $one || mount -t tmpfs -o ro none $one; done; exec "$@"'
     shell = f"cp {probe} /run/frazil-survival && mount -t tmpfs -o ro none /tmp; {shell}"
     command = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /run; {shell}", "sh", "/run/frazil-survival", "native"]
-    done = _run(command, env={"PATH": os.environ["PATH"], **COLD})
+    done = _run(command, env={"PATH": os.environ["PATH"]})
     assert done[:2] == (1, "")
     assert "cannot be loaded: neither a memfd nor a private cache directory can be had" in done[2]
 
@@ -426,7 +424,7 @@ def test_a_kernel_that_refuses_executable_memfds(probe: Path, tmp_path: Path) ->
     """``vm.memfd_noexec`` belongs to a namespace of processes."""
     shell = 'echo 2 >/proc/sys/vm/memfd_noexec || exit 77; "$@"'
     command: list[str | Path] = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", shell, "sh", probe]
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **COLD}
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     code, output, errors = _run([*command, "native"], env=environment)
     if code == 77:
         pytest.skip("the kernel has no vm.memfd_noexec")

@@ -357,7 +357,7 @@ static struct timespec tick(void)
 
 FRAZIL_EXPORT int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    if (!frazil_is_making())
+    if (!makes_up())
         return FRAZIL_REAL_OF(clock_gettime)(clock, now);
     if (clock == CLOCK_REALTIME)
         frazil_record_note("time", "", NULL);
