@@ -19,7 +19,7 @@ NATIVE = [
     LAUNCHER / f"{name}.c"
     for name in (
         *("native/native", "native/plan", "native/elf", "native/map", "native/cache", "native/sha256"),
-        *("platform/linux", "image/crc32"),
+        *("platform/linux", "platform/private_directory", "image/crc32"),
     )
 ]
 
@@ -37,7 +37,8 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pure parts, under the sanitizers."""
     program = tmp_path_factory.mktemp("native") / "check"
-    sources = [C / "native_check.c", *(LAUNCHER / f"native/{name}.c" for name in ("elf", "cache", "sha256"))]
+    names = ("native/elf", "native/cache", "native/sha256", "platform/private_directory")
+    sources = [C / "native_check.c", *(LAUNCHER / f"{name}.c" for name in names)]
     subprocess.run(["cc", *SANITIZE, *FLAGS, *sources, "-o", program], check=True)
     return program
 
