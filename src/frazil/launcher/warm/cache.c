@@ -275,7 +275,6 @@ typedef struct job {
     char **words;
     char **environment;
     int lock;
-    char *stack; /* for the second process */
 } job;
 
 static void close_others(void)
@@ -289,10 +288,9 @@ static void close_others(void)
         frazil_kernel(SYS_close, number);
 }
 
-/* Calls nothing but the kernel: it shares its memory with the program, which waits. */
-static int run_maker(void *context)
+/* Calls nothing but the kernel: it is a copy of the program in the middle of its start. */
+__attribute__((noreturn)) static void run_maker(const job *with)
 {
-    const job *with = context;
     uint64_t none = 0;
     uint64_t as_default[4] = {0};
     long null;
@@ -311,16 +309,16 @@ static int run_maker(void *context)
     if (null >= 0 && frazil_kernel(SYS_chdir, "/") == 0)
         frazil_kernel(SYS_execve, "/proc/self/exe", with->words, with->environment);
     frazil_kernel(SYS_exit_group, 127);
-    return 127;
+    __builtin_unreachable();
 }
 
-/* The program never hears of its grandchild: a child it would have to wait for. */
+/* Between the two, so that the program never hears of the other: a child it would have to wait for. This shares the program's
+ * memory while that waits; the other does not, for starting it takes longer. */
 static int run_between(void *context)
 {
-    const job *with = context;
-
     frazil_kernel(SYS_setsid, 0);
-    clone(run_maker, with->stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, context);
+    if (frazil_kernel(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0)
+        run_maker(context);
     frazil_kernel(SYS_exit_group, 0);
     return 0;
 }
@@ -330,17 +328,17 @@ static void start_maker(const frazil_cache *cache, const char *directory, int lo
     char interpreter[64];
     const char *code = "import frazil_runtime.snapshot.first_run as first_run; first_run.main()";
     char *words[] = {interpreter, (char *)"-Isc", (char *)code, (char *)directory, (char *)cache->name, NULL};
-    long stacks = frazil_kernel(SYS_mmap, 0, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    job with = {words, environ, lock, (char *)stacks};
+    long stack = frazil_kernel(SYS_mmap, 0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    job with = {words, environ, lock};
     int child;
 
-    if (stacks < 0)
+    if (stack < 0)
         return;
     snprintf(interpreter, sizeof interpreter, FRAZIL_MOUNT "/bin/python%s", cache->python);
-    child = clone(run_between, (char *)stacks + 2 * STACK, CLONE_VM | CLONE_VFORK, &with);
+    child = clone(run_between, (char *)stack + STACK, CLONE_VM | CLONE_VFORK, &with);
     if (child > 0)
         frazil_kernel(SYS_wait4, child, 0, __WALL, 0);
-    frazil_kernel(SYS_munmap, stacks, 2 * STACK);
+    frazil_kernel(SYS_munmap, stack, STACK);
 }
 
 void frazil_cache_renew(const frazil_cache *cache, frazil_need need, bool debug, bool only_tell)
