@@ -37,7 +37,8 @@ def start(
     """Run it: the decisions about its start (a line each), and its outcome. ``prepare`` runs in the process, before."""
 
     def prepare_all() -> None:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for number in (signal.SIGPIPE, signal.SIGHUP):  # Python ignores the one, who runs the tests perhaps the other
+            signal.signal(number, signal.SIG_DFL)
         prepare()
 
     done = subprocess.run(
