@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +58,14 @@ class Terminal:
         self.seen = self.seen.partition(prompt)[2]
         os.write(self.person, answer.encode())
 
+    def interrupt(self, prompt: str) -> None:
+        """Wait for a prompt, and type Control-C until it is noticed: just before Python reads, it waits for a key."""
+        self.answer(prompt, "\x03")
+        while self.process.poll() is None:
+            time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                os.write(self.person, b"\x03")
+
     def end(self) -> int:
         """The exit code; ``seen`` is then all that was printed."""
         while self.read():
@@ -85,7 +95,7 @@ def test_answers(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_interrupted(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.answer("Go on? [Y/n]: ", "\x03")
+    terminal.interrupt("Go on? [Y/n]: ")
     assert terminal.end() == 130
     assert "interrupted" in terminal.seen
     assert not (tmp_path / "build").exists()
