@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -325,8 +324,10 @@ def test_a_compiler_that_does_not_work(bench: Bench, program: str, tmp_path: Pat
 
 
 def test_extension_modules_for_another_machine(bench: Bench) -> None:
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    library = next(Path(sysconfig.get_path("stdlib"), "lib-dynload").glob("*.so"))
+    question = "import sysconfig as s; print(s.get_config_var('EXT_SUFFIX'), s.get_path('stdlib'), sep='\\n')"
+    answer = subprocess.run([bench.target, "-I", "-c", question], capture_output=True, text=True, check=True).stdout
+    suffix, stdlib = answer.split()
+    library = next(Path(stdlib, "lib-dynload").glob("*.so"))
     data = bytearray(library.read_bytes())
     data[18:20] = (183).to_bytes(2, "little")
     bench.write("app/__main__.py", "import app._native\n")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from frazil_runtime.snapshot.format import PAGE, PAGES, PROGRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from frazil_runtime.snapshot.dumps import Dump
     from frazil_runtime.snapshot.format import Piece, Snapshot
@@ -40,35 +40,36 @@ class Unexplained:
     values: tuple[int, int]
 
 
-def compare(first: Dump, second: Dump) -> tuple[Unexplained, ...]:
-    """The differences that cannot be explained. Raises LayoutError when the dumps do not have the same shape."""
-    own = _own_words(first.snapshot) | _own_words(second.snapshot)
-    return tuple(
-        Unexplained(address, values)
-        for one, other in _pairs(first.snapshot, second.snapshot)
-        if not _is_of_linker(first.snapshot, one)
-        for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other))
-        if all(_LOWEST <= value < _HIGHEST for value in values)
-        and address not in own
-        and values != (first.freed, second.freed)
-        and not any(address in stack for stack in first.stacks)
-    )
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between two dumps."""
 
-
-def settle(first: Dump, second: Dump) -> dict[int, int]:
+    unexplained: tuple[Unexplained, ...]
+    settled: Mapping[int, int]
     """Values for words that no process reads, so that each build of a program gives the same bytes.
 
     Words that each process sets anew, and what the dynamic linker measured, become 0; malloc's mark is always the same one.
     """
+
+
+def compare(first: Dump, second: Dump) -> Comparison:
+    """Explain all differences. Raises LayoutError when the dumps do not have the same shape."""
+    unexplained: list[Unexplained] = []
     settled = dict.fromkeys(_own_words(first.snapshot) | _own_words(second.snapshot), 0)
     for one, other in _pairs(first.snapshot, second.snapshot):
         measured = _is_of_linker(first.snapshot, one)
         for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other)):
-            if measured:
+            if measured or address in settled:
                 settled[address] = 0
             elif values == (first.freed, second.freed):
                 settled[address] = _MARK
-    return settled
+            elif not _is_data(values) and not any(address in stack for stack in first.stacks):
+                unexplained.append(Unexplained(address, values))
+    return Comparison(tuple(unexplained), settled)
+
+
+def _is_data(values: tuple[int, int]) -> bool:
+    return not all(_LOWEST <= value < _HIGHEST for value in values)
 
 
 def _own_words(snapshot: Snapshot) -> set[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from frazil_runtime.snapshot import format as layout
-from frazil_runtime.snapshot.compare import LayoutError, compare, settle
+from frazil_runtime.snapshot.compare import LayoutError, compare
 from frazil_runtime.snapshot.dumps import DumpError, make_dump
 from frazil_runtime.snapshot.notes import conditions, obstacles, remarks
 from frazil_runtime.snapshot.report import LeftOut, Report
@@ -125,12 +125,12 @@ def _snapshot(first: Dump, second: Dump, flags: int, *, for_others: bool) -> byt
     if problems := [*first.problems, *obstacles(first.notes, for_others=for_others)]:
         raise SnapshotError(f"no snapshot can be made: {problems[0]}", "\n".join(problems))
     try:
-        unexplained = compare(first, second)
+        comparison = compare(first, second)
     except LayoutError as error:
         raise SnapshotError(f"no snapshot can be made: {error}") from error
-    if unexplained:
+    if unexplained := comparison.unexplained:
         raise SnapshotError(
             f"no snapshot can be made: {len(unexplained)} words are not the same in two starts",
             "\n".join(f"  {one.address:#x}: {one.values[0]:#x}, {one.values[1]:#x}" for one in unexplained[:200]),
         )
-    return layout.finish(layout.patched(first.snapshot, settle(first, second)), conditions(second.notes), flags)
+    return layout.finish(layout.patched(first.snapshot, comparison.settled), conditions(second.notes), flags)

@@ -362,29 +362,17 @@ FRAZIL_EXPORT int connect(int socket, __CONST_SOCKADDR_ARG address, socklen_t si
 
 /* -- users and limits ------------------------------------------------------------------------------------------------- */
 
-FRAZIL_EXPORT uid_t getuid(void)
-{
-    asked(CONDITION_USER, 0);
-    return (uid_t)frazil_kernel(SYS_getuid, 0);
-}
+#define OF_USER(number, type, name)                                                                                            \
+    FRAZIL_EXPORT type name(void)                                                                                              \
+    {                                                                                                                          \
+        asked(CONDITION_USER, number);                                                                                         \
+        return (type)frazil_kernel(SYS_##name, 0);                                                                             \
+    }
 
-FRAZIL_EXPORT uid_t geteuid(void)
-{
-    asked(CONDITION_USER, 1);
-    return (uid_t)frazil_kernel(SYS_geteuid, 0);
-}
-
-FRAZIL_EXPORT gid_t getgid(void)
-{
-    asked(CONDITION_USER, 2);
-    return (gid_t)frazil_kernel(SYS_getgid, 0);
-}
-
-FRAZIL_EXPORT gid_t getegid(void)
-{
-    asked(CONDITION_USER, 3);
-    return (gid_t)frazil_kernel(SYS_getegid, 0);
-}
+OF_USER(0, uid_t, getuid)
+OF_USER(1, uid_t, geteuid)
+OF_USER(2, gid_t, getgid)
+OF_USER(3, gid_t, getegid)
 
 /* The C library reads these files by itself. */
 #define OF_FILE(file, type, name, parameters, arguments)                                                                       \

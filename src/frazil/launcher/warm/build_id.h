@@ -1,4 +1,4 @@
-/* The build ID of a loaded object. */
+/* What a loaded object is known by: its name and its build ID. */
 #ifndef FRAZIL_WARM_BUILD_ID_H
 #define FRAZIL_WARM_BUILD_ID_H
 
@@ -9,6 +9,14 @@
 #include <string.h>
 
 #define FRAZIL_BUILD_ID_SIZE 32
+
+/* The last component of its path. */
+static inline const char *frazil_object_name(const struct dl_phdr_info *info)
+{
+    const char *slash = strrchr(info->dlpi_name, '/');
+
+    return slash ? slash + 1 : info->dlpi_name;
+}
 
 /* Zero behind it; false when the object has none. */
 static inline bool frazil_build_id(const struct dl_phdr_info *info, uint8_t id[FRAZIL_BUILD_ID_SIZE])

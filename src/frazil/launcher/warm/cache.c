@@ -32,7 +32,6 @@
 #include "warm/build_id.h"
 
 #define PAGE 4096ul
-#define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
 #define LARGEST (1ul << 36)
 #define NAME_ROOM 96 /* for the name of a file */
 #define DAY 86400
@@ -77,7 +76,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *context)
 {
     identity *to = context;
     bool program = !*info->dlpi_name;
-    const char *slash = strrchr(info->dlpi_name, '/'), *name = slash ? slash + 1 : info->dlpi_name;
+    const char *name = frazil_object_name(info);
     uint8_t build[FRAZIL_BUILD_ID_SIZE];
 
     (void)size;
@@ -109,16 +108,14 @@ static bool find_name(frazil_cache *cache)
 {
     identity of = {.known = true};
     uint64_t processor = frazil_key_processor();
-    const void *image;
-    size_t size;
-    uint64_t offset;
+    uint8_t image[32];
     char *at;
 
-    if (!frazil_platform_image(&image, &size, &offset) || size < IMAGE_DIGEST + 32)
+    if (!frazil_key_image(image))
         return false;
     frazil_sha256_start(&of.program);
     frazil_sha256_start(&of.machine);
-    frazil_sha256_add(&of.program, (const uint8_t *)image + IMAGE_DIGEST, 32);
+    frazil_sha256_add(&of.program, image, sizeof image);
     frazil_sha256_add(&of.machine, &processor, sizeof processor);
     dl_iterate_phdr(add_object, &of);
     at = write_digits(cache->name, &of.program, 32);

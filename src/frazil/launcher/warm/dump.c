@@ -23,7 +23,6 @@
 #include "warm/warm.h"
 #include "warm/window.h"
 
-#define IMAGE_DIGEST 112 /* docs/spec/icecube.md, "Header" */
 #define GAP 16 /* so many pages of zeros, or more, are not written */
 #define GUARD_OFFSET 0x30 /* of the thread's pointer guard, which x86-64's ABI of glibc fixes */
 
@@ -123,8 +122,6 @@ static void put_pages(frazil_dump *to, uintptr_t low, uintptr_t high, int protec
 
     for (uintptr_t page = low; page < high && protection & PROT_READ; page += PAGE)
         frazil_dump_look(to, page, object);
-    for (uintptr_t page = low; page < high && protection & PROT_WRITE; page += PAGE)
-        frazil_dump_forget_files(page);
     piece->object = object < SNAPSHOT_NONE ? object + 1 : 0;
     piece->offset = to->written;
     piece->crc = frazil_crc32(0, (const void *)low, high - low);
@@ -355,15 +352,12 @@ static snapshot_table put_table(frazil_dump *to, const void *records, size_t eac
 
 static void fill_header(frazil_dump *to, snapshot_header *header, uintptr_t resume)
 {
-    const void *image = NULL;
-    size_t size, length;
-    uint64_t offset;
+    size_t length;
     void *robust = NULL;
 
     memcpy(header->magic, FRAZIL_SNAPSHOT_MAGIC, sizeof header->magic);
     header->version = FRAZIL_SNAPSHOT_VERSION;
-    if (frazil_platform_image(&image, &size, &offset) && size >= PAGE)
-        memcpy(header->image, (const uint8_t *)image + IMAGE_DIGEST, sizeof header->image);
+    frazil_key_image(header->image);
     header->processor = frazil_key_processor();
     header->thread = (uintptr_t)__builtin_thread_pointer();
     frazil_kernel(SYS_get_robust_list, 0, &robust, &length);
@@ -462,6 +456,7 @@ int frazil_dump_write(char *directory, uintptr_t resume)
     find_places(&to);
     frazil_dump_text(&to, "");
     frazil_dump_parts(&to);
+    frazil_dump_forget_files(&to);
     put_descriptors(&to);
     put_threads(&to);
     say_mark(&to);

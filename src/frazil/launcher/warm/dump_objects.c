@@ -38,13 +38,6 @@ static bool was_there(uintptr_t base)
     return false;
 }
 
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* What every process of the program has: what was there when main began. */
 static int add_library(struct dl_phdr_info *info, size_t size, void *context)
 {
@@ -69,7 +62,7 @@ static int add_library(struct dl_phdr_info *info, size_t size, void *context)
     }
     object->base = info->dlpi_addr;
     object->kind = OBJECT_LIBRARY;
-    object->name = frazil_dump_text(to, last_component(info->dlpi_name));
+    object->name = frazil_dump_text(to, frazil_object_name(info));
     to->parts[to->part_count++] = (frazil_part){low, frazil_page_up(high), high, to->object_count++};
     return to->object_count == FRAZIL_OBJECTS_AT_MOST;
 }

@@ -3,6 +3,8 @@
  * libc mangles. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <link.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,8 +23,8 @@ static bool is_code(const frazil_dump *to, uint64_t address)
 
 static void add_own(frazil_dump *to, uintptr_t at, uint32_t object)
 {
-    if (to->own_count == RECORDS_AT_MOST)
-        frazil_dump_fail(to, E2BIG);
+    if (to->own_count == SNAPSHOT_OWN_AT_MOST)
+        to->problem = "too many words hold what each process has for itself";
     else
         to->own[to->own_count++] = (snapshot_own){at, object, 0};
 }
@@ -86,14 +88,31 @@ void frazil_warm_loads(int file)
     memory_files[memory_file_count++] = status.st_ino;
 }
 
-void frazil_dump_forget_files(uintptr_t page)
+/* The numbers stand next to each other in the record that the dynamic linker keeps of the library. */
+static bool forget_file(struct link_map *library)
 {
-    for (uint64_t *at = (uint64_t *)page; memory_file_count && at < (uint64_t *)(page + PAGE) - 1; at++)
-        for (uint32_t i = 0; *at == memory_device && i < memory_file_count; i++)
-            if (at[1] == memory_files[i]) {
-                at[0] = UINT64_MAX;
-                at[1] = i;
+    uint64_t *words = (uint64_t *)library;
+
+    for (size_t at = 0; at + 1 < malloc_usable_size(library) / sizeof *words; at++)
+        for (uint32_t i = 0; words[at] == memory_device && i < memory_file_count; i++)
+            if (words[at + 1] == memory_files[i]) {
+                words[at] = UINT64_MAX;
+                words[at + 1] = i;
+                return true;
             }
+    return false;
+}
+
+static bool is_of_memory(const struct link_map *library)
+{
+    return strncmp(library->l_name, "/proc/self/fd/", 14) == 0 || strncmp(library->l_name, "/memfs:/", 8) == 0;
+}
+
+void frazil_dump_forget_files(frazil_dump *to)
+{
+    for (struct link_map *library = _r_debug.r_map; library && memory_file_count; library = library->l_next)
+        if (is_of_memory(library) && !forget_file(library))
+            to->problem = "the dynamic linker is not one that is known";
 }
 
 void frazil_dump_look(frazil_dump *to, uintptr_t page, uint32_t object)

@@ -7,7 +7,7 @@
 #include "warm/format.h"
 #include "warm/window.h"
 
-#define PAGE 4096ul
+#define PAGE FRAZIL_PAGE
 #define RECORDS_AT_MOST 32768
 #define TEXT_AT_MOST (1u << 20)
 
@@ -43,16 +43,6 @@ typedef struct frazil_dump {
     uint32_t piece_count, object_count, own_count, mangled_count, part_count, text_size;
 } frazil_dump;
 
-static inline uintptr_t frazil_page_down(uintptr_t address)
-{
-    return address & ~(PAGE - 1);
-}
-
-static inline uintptr_t frazil_page_up(uintptr_t address)
-{
-    return frazil_page_down(address + PAGE - 1);
-}
-
 /* dump.c: keep the first error; a line of "layout"; a string of the snapshot, as its offset. */
 void frazil_dump_fail(frazil_dump *to, int error);
 __attribute__((format(printf, 2, 3))) void frazil_dump_say(frazil_dump *to, const char *format, ...);
@@ -68,6 +58,6 @@ uint32_t frazil_dump_file(frazil_dump *to, const char *path);
 /* dump_words.c: find the words of a page that are each process's own; forget the numbers of files that only this process has.
  */
 void frazil_dump_look(frazil_dump *to, uintptr_t page, uint32_t object);
-void frazil_dump_forget_files(uintptr_t page);
+void frazil_dump_forget_files(frazil_dump *to);
 
 #endif

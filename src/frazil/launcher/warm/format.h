@@ -84,6 +84,7 @@ typedef struct snapshot_own {
     uint32_t reserved;
 } snapshot_own;
 
+#define SNAPSHOT_OWN_AT_MOST 512 /* a restored process keeps them on its stack */
 #define SNAPSHOT_PROGRAM 0xFFFFFFFFu
 #define SNAPSHOT_THREAD 0xFFFFFFFEu /* what libc keeps for the main thread, behind its pointer */
 /* A word that holds the address of the arguments, the environment, the auxiliary vector. */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +18,7 @@
 
 #include "image/crc32.h"
 #include "image/icecube.h"
+#include "image/icecube_format.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
 #include "warm/build_id.h"
@@ -127,35 +127,17 @@ uint64_t frazil_key_processor(void)
     return hash;
 }
 
-unsigned frazil_key_processors(void)
-{
-    cpu_set_t set;
-    long size = frazil_kernel(SYS_sched_getaffinity, 0, sizeof set, &set);
-    unsigned count = 0;
-
-    for (long i = 0; i < size; i++)
-        count += (unsigned)__builtin_popcount(((unsigned char *)&set)[i]);
-    return count;
-}
-
 typedef struct look {
     const frazil_snapshot *snapshot;
     frazil_bases *bases;
     const char *other; /* an object that is another, or not in the snapshot */
 } look;
 
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static int look_at(struct dl_phdr_info *info, size_t size, void *context)
 {
     look *in = context;
     const snapshot_object *objects = frazil_snapshot_table(in->snapshot, in->snapshot->header->objects);
-    const char *name = last_component(info->dlpi_name);
+    const char *name = frazil_object_name(info);
     uint8_t build[FRAZIL_BUILD_ID_SIZE];
 
     (void)size;
@@ -248,6 +230,18 @@ static const char *check_streams(void)
         if (frazil_kernel(SYS_fstat, number, &status) < 0 || (S_ISDIR(status.st_mode) && number == 0))
             return "a standard stream is closed, or a directory";
     return NULL;
+}
+
+bool frazil_key_image(uint8_t digest[32])
+{
+    const void *at;
+    size_t size;
+    uint64_t offset;
+
+    if (!frazil_platform_image(&at, &size, &offset) || size < sizeof(icecube_header_record))
+        return false;
+    memcpy(digest, ((const icecube_header_record *)at)->digest, 32);
+    return true;
 }
 
 /* A restored process looks at the image's header and settings no more. */

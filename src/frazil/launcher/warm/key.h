@@ -38,10 +38,11 @@ const char *frazil_key_check(const frazil_snapshot *snapshot, const char **detai
 
 /* What the processor can do, as a number. */
 uint64_t frazil_key_processor(void);
+/* The digest of this process's image; false when it has none. */
+bool frazil_key_image(uint8_t digest[32]);
+
 /* Where the dynamic linker keeps what the processor said of the core that asked; 0 where that is not known. */
 uintptr_t frazil_key_core(void);
-/* So many processors this process may use. */
-unsigned frazil_key_processors(void);
 
 static inline const void *frazil_snapshot_table(const frazil_snapshot *snapshot, snapshot_table table)
 {

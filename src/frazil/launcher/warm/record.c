@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <locale.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -35,9 +33,7 @@
 
 typedef struct handlers {
     void (*prepare)(void);
-    void (*parent)(void);
     void (*child)(void);
-    void *library;
 } handlers;
 
 typedef struct locale_set {
@@ -138,32 +134,24 @@ static void keep_variable(const char *text, size_t length)
 FRAZIL_EXPORT int setenv(const char *name, const char *value, int replace)
 {
     char text[VARIABLE_SIZE];
-    int result;
 
     if (frazil_is_making() && (replace || !FRAZIL_REAL_OF(getenv)(name)))
         keep_variable(text, (size_t)snprintf(text, sizeof text, "%s=%s", name, value));
-    result = FRAZIL_REAL_OF(setenv)(name, value, replace);
-    return result;
+    return FRAZIL_REAL_OF(setenv)(name, value, replace);
 }
 
 FRAZIL_EXPORT int putenv(char *text)
 {
-    int result;
-
     if (frazil_is_making())
         keep_variable(text, strlen(text));
-    result = FRAZIL_REAL_OF(putenv)(text);
-    return result;
+    return FRAZIL_REAL_OF(putenv)(text);
 }
 
 FRAZIL_EXPORT int unsetenv(const char *name)
 {
-    int result;
-
     if (frazil_is_making())
         keep_variable(name, strlen(name));
-    result = FRAZIL_REAL_OF(unsetenv)(name);
-    return result;
+    return FRAZIL_REAL_OF(unsetenv)(name);
 }
 
 /* -- locale ----------------------------------------------------------------------------------------------------------- */
@@ -191,7 +179,7 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (
 FRAZIL_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
 {
     if (frazil_is_making() && fork_count < HANDLERS_AT_MOST)
-        fork_handlers[fork_count++] = (handlers){prepare, parent, child, library};
+        fork_handlers[fork_count++] = (handlers){prepare, child};
     else if (frazil_is_making())
         overflow = true;
     return FRAZIL_REAL_OF(__register_atfork)(prepare, parent, child, library);

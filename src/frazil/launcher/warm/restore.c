@@ -36,7 +36,6 @@
 #include "warm/window.h"
 
 #define PAGE 4096ul
-#define OWN_AT_MOST 512
 #define STACK_GUARD 0x28 /* from the thread pointer: glibc's ABI for x86-64 */
 #define POINTER_GUARD 0x30
 #define SET_THREAD 0x1002 /* ARCH_SET_FS */
@@ -194,7 +193,7 @@ static bool all_are_sound(const frazil_snapshot *snapshot)
         if (!is_sound(snapshot, &pieces_of(snapshot)[i]))
             return false;
     return snapshot->header->low >= FRAZIL_WINDOW_LOW && snapshot->header->low < snapshot->header->high
-        && snapshot->header->high <= FRAZIL_WINDOW_HIGH && snapshot->header->own.count <= OWN_AT_MOST;
+        && snapshot->header->high <= FRAZIL_WINDOW_HIGH && snapshot->header->own.count <= SNAPSHOT_OWN_AT_MOST;
 }
 
 /* Pages are read where the kernel mapped them with the program; the entries of the page table move with them. */
@@ -258,19 +257,6 @@ static inline uint32_t move_pages(const uint8_t *data, const snapshot_piece *pie
     return moved;
 }
 
-/* Reserve addresses: whoever has one of them keeps it. */
-static bool is_free(uint64_t address, uint64_t size)
-{
-    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    long made = frazil_kernel(SYS_mmap, address, size, PROT_NONE, flags, -1, 0);
-
-    if (made == (long)address)
-        return true;
-    if (made > 0) /* Linux before 4.17 takes the address for a wish */
-        frazil_kernel(SYS_munmap, made, size);
-    return false;
-}
-
 /* Without /proc the executable cannot be opened: its bytes are in the image, which is mapped. */
 static bool copy_executable(const snapshot_piece *piece)
 {
@@ -303,7 +289,9 @@ static uint32_t put(const frazil_snapshot *snapshot, const snapshot_piece *piece
 {
     switch (piece->kind) {
     case PIECE_PAGES:
-        return !is_in_stack(piece) || is_free(piece->address, piece->size) ? move_pages(snapshot->data, piece, count) : 0;
+        return !is_in_stack(piece) || frazil_window_reserve(piece->address, piece->size)
+            ? move_pages(snapshot->data, piece, count)
+            : 0;
     case PIECE_ZERO:
         return piece->address < FRAZIL_WINDOW_LOW
             || map(piece->address, piece->size, piece->protection, MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -349,7 +337,7 @@ typedef struct exchange {
     const snapshot_own *own;
     const snapshot_mangled *mangled;
     frazil_bases bases;
-    uint64_t values[OWN_AT_MOST];
+    uint64_t values[SNAPSHOT_OWN_AT_MOST];
     uint64_t stack_guard;
     uint64_t pointer_guard;
     uint64_t vdso;
@@ -516,7 +504,7 @@ static const char *find_damage(const frazil_snapshot *snapshot)
 /* Returns when the process stays as it is, with the reason. */
 static const char *restore(const frazil_snapshot *snapshot, exchange *with)
 {
-    if (!is_free(snapshot->header->low, snapshot->header->high - snapshot->header->low))
+    if (!frazil_window_reserve(snapshot->header->low, snapshot->header->high - snapshot->header->low))
         return "an address of the snapshot is taken";
     if (!put_all(snapshot)) {
         frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);

@@ -18,7 +18,7 @@
 #include "warm/restartable.h"
 #include "warm/warm.h"
 
-#define PAGE 4096ul
+#define PAGE FRAZIL_PAGE
 #define TEXT_AT_MOST (1ul << 20)
 #define MAPPINGS_AT_MOST 8192
 #define STACK_ROOM (64ul << 20) /* below the stack, for it to grow into */
@@ -26,16 +26,6 @@
 #define USUAL_STACK (8ul << 20)
 
 extern void *__libc_stack_end; /* the stack's pointer when the program began */
-
-static uintptr_t down(uintptr_t address)
-{
-    return address & ~(PAGE - 1);
-}
-
-static uintptr_t up(uintptr_t address)
-{
-    return down(address + PAGE - 1);
-}
 
 /* By its stack: where the kernel places everything else depends on limits, and can be in the window. */
 bool frazil_window_entered(void)
@@ -54,7 +44,7 @@ void *frazil_window_scratch(size_t size)
     long made = -EEXIST;
 
     for (; made == -EEXIST && at < FRAZIL_WINDOW_LOW - size;
-        at += up(size)) /* what was taken before the beginning is still there */
+        at += frazil_page_up(size)) /* what was taken before the beginning is still there */
         made = frazil_kernel(SYS_mmap, at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     return made > 0 ? (void *)made : NULL;
 }
@@ -117,11 +107,21 @@ frazil_mapping *frazil_window_mappings(void)
 
 /* -- taking the other addresses --------------------------------------------------------------------------------------- */
 
-static bool take(uintptr_t low, uintptr_t high)
+bool frazil_window_reserve(uintptr_t address, size_t size)
 {
     long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    long made = frazil_kernel(SYS_mmap, address, size, PROT_NONE, flags, -1, 0);
 
-    return low >= high || frazil_kernel(SYS_mmap, low, high - low, PROT_NONE, flags, -1, 0) == (long)low;
+    if (made == (long)address)
+        return true;
+    if (made > 0) /* Linux before 4.17 takes the address for a wish */
+        frazil_kernel(SYS_munmap, made, size);
+    return false;
+}
+
+static bool take(uintptr_t low, uintptr_t high)
+{
+    return low >= high || frazil_window_reserve(low, high - low);
 }
 
 /* Addresses above the stack's room are none that the kernel would give. */
@@ -144,7 +144,7 @@ static bool take_all_above(const frazil_mapping *mappings)
 /* What malloc and the dynamic linker would take from the break, they then map. */
 static bool stop_the_break(void)
 {
-    uintptr_t end = up((uintptr_t)frazil_kernel(SYS_brk, 0));
+    uintptr_t end = frazil_page_up((uintptr_t)frazil_kernel(SYS_brk, 0));
 
     return take(end, end + PAGE);
 }
@@ -167,15 +167,18 @@ static bool map_segment(int file, const Elf64_Phdr *one, uintptr_t base)
         | (one->p_flags & PF_X ? PROT_EXEC : 0);
     long flags = MAP_PRIVATE | MAP_FIXED;
 
-    if (frazil_kernel(SYS_mmap, down(start), up(end) - down(start), protection, flags, file, down(one->p_offset))
-        != (long)down(start))
+    if (frazil_kernel(SYS_mmap, frazil_page_down(start), frazil_page_up(end) - frazil_page_down(start), protection, flags, file,
+            frazil_page_down(one->p_offset))
+        != (long)frazil_page_down(start))
         return false;
-    if (last > end && up(last) > up(end)
-        && frazil_kernel(SYS_mmap, up(end), up(last) - up(end), protection, flags | MAP_ANONYMOUS, -1, 0) != (long)up(end))
+    if (last > end && frazil_page_up(last) > frazil_page_up(end)
+        && frazil_kernel(SYS_mmap, frazil_page_up(end), frazil_page_up(last) - frazil_page_up(end), protection,
+               flags | MAP_ANONYMOUS, -1, 0)
+            != (long)frazil_page_up(end))
         return false;
     if (last > end) {
         void *at = (void *)end; /* not memset: that is a call through a table that is being replaced */
-        size_t count = up(end) - end;
+        size_t count = frazil_page_up(end) - end;
         __asm__ volatile("rep stosb" : "+D"(at), "+c"(count) : "a"(0) : "memory");
     }
     return true;
@@ -200,7 +203,7 @@ static uintptr_t map_linker(const char *path, uintptr_t *base)
         goto done;
     for (int i = 0; i < header.e_phnum; i++)
         if (segments[i].p_type == PT_LOAD)
-            span = up(segments[i].p_vaddr + segments[i].p_memsz);
+            span = frazil_page_up(segments[i].p_vaddr + segments[i].p_memsz);
     made = frazil_kernel(SYS_mmap, 0, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (made < (long)FRAZIL_WINDOW_LOW || made >= (long)FRAZIL_WINDOW_HIGH)
         goto done;
@@ -281,8 +284,10 @@ static uintptr_t *make_block(int argc, char **argv, uintptr_t base)
 
     if (!words || frazil_kernel(SYS_mmap, low, FRAZIL_WINDOW_STACK_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0) != (long)low)
         return NULL;
+    if (argc > BLOCK_AT_MOST / 2)
+        return NULL;
     words[at++] = (uintptr_t)argc;
-    for (int i = 0; i < argc && at < BLOCK_AT_MOST / 2; i++)
+    for (int i = 0; i < argc; i++)
         words[at++] = i == 1 ? push_directory(&on, argv[i]) : push_text(&on, argv[i]);
     words[at++] = 0;
     for (; *variable && at < BLOCK_AT_MOST - 128; variable++)

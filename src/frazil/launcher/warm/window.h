@@ -21,11 +21,26 @@
 /* From here on is memory that is in no snapshot. */
 #define FRAZIL_SCRATCH 0x0F0000000000ul
 
+#define FRAZIL_PAGE 4096ul
+
+static inline uintptr_t frazil_page_down(uintptr_t address)
+{
+    return address & ~(FRAZIL_PAGE - 1);
+}
+
+static inline uintptr_t frazil_page_up(uintptr_t address)
+{
+    return frazil_page_down(address + FRAZIL_PAGE - 1);
+}
+
 /* Whether this process is one that began again. */
 bool frazil_window_entered(void);
 
 /* Begin again in the window. Returns only when that cannot be, with the reason. */
 const char *frazil_window_enter(int argc, char **argv);
+
+/* Map the addresses without access: false when somebody has one of them already. */
+bool frazil_window_reserve(uintptr_t address, size_t size);
 
 /* Memory, zeroed, that is in no snapshot; NULL when there is none. */
 void *frazil_window_scratch(size_t size);
