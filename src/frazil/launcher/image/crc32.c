@@ -2,6 +2,7 @@
  * for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009; the constants are x^n mod P, bit-reflected). */
 #include "image/crc32.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define POLYNOMIAL 0xEDB88320u
@@ -25,10 +26,24 @@ static void make_table(void)
     __atomic_store_n(&table_ready, 1, __ATOMIC_RELEASE);
 }
 
+/* For what is left over by wider steps: a table for so little would cost more. */
+static uint32_t update_by_bit(uint32_t crc, const uint8_t *at, size_t size)
+{
+    while (size--) {
+        crc ^= *at++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (crc & 1 ? POLYNOMIAL : 0);
+    }
+    return crc;
+}
+
 static uint32_t update_by_table(uint32_t crc, const uint8_t *at, size_t size)
 {
-    if (!__atomic_load_n(&table_ready, __ATOMIC_ACQUIRE))
+    if (!__atomic_load_n(&table_ready, __ATOMIC_ACQUIRE)) {
+        if (size < 16)
+            return update_by_bit(crc, at, size);
         make_table();
+    }
     for (; size >= 8; size -= 8, at += 8) {
         uint32_t low, high;
         memcpy(&low, at, 4);
@@ -48,8 +63,9 @@ uint32_t frazil_crc32_portable(uint32_t crc, const void *data, size_t size)
 }
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
+
+#include "image/processor.h"
 
 #define CLMUL __attribute__((target("pclmul,sse4.1")))
 
@@ -129,38 +145,30 @@ WIDE static uint32_t update_by_wide(uint32_t crc, const uint8_t *at, size_t size
     return finish(value, at, size);
 }
 
-#define WIDE_PAYS 65536u /* asking the processor costs some microseconds on virtual machines */
+#define WIDE_PAYS 65536u
 
-static int has_wide(void)
+static bool has_wide(void)
 {
     static int known; /* 0 not asked yet, 1 yes, -1 no */
-    unsigned a, b, c, d, low, high;
 
-    if (known)
-        return known > 0;
-    known = -1;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return 0;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 6) == 6 && (b & bit_AVX2) && (c & bit_VPCLMULQDQ)) /* the system keeps the wide registers */
-        known = 1;
+    if (!known)
+        known = frazil_processor_has(7, FRAZIL_EBX, bit_AVX2) && frazil_processor_has(7, FRAZIL_ECX, bit_VPCLMULQDQ) ? 1 : -1;
     return known > 0;
 }
 
-static int has_clmul(void)
+/* Not __builtin_cpu_supports: what it rests on is missing where the linker is zig's. */
+static bool has_clmul(void)
 {
     static int known; /* 0 not asked yet, 1 yes, -1 no */
-    unsigned a, b, c, d;
 
-    /* Not __builtin_cpu_supports: what it rests on is missing where the linker is zig's. */
     if (!known)
-        known = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_PCLMUL) && (c & bit_SSE4_1) ? 1 : -1;
+        known = frazil_processor_has(1, FRAZIL_ECX, bit_PCLMUL | bit_SSE4_1) ? 1 : -1;
     return known > 0;
 }
 #else
-static int has_clmul(void)
+static bool has_clmul(void)
 {
-    return 0;
+    return false;
 }
 
 static uint32_t update_by_clmul(uint32_t crc, const uint8_t *at, size_t size)
@@ -170,9 +178,9 @@ static uint32_t update_by_clmul(uint32_t crc, const uint8_t *at, size_t size)
 
 #define WIDE_PAYS SIZE_MAX
 
-static int has_wide(void)
+static bool has_wide(void)
 {
-    return 0;
+    return false;
 }
 
 static uint32_t update_by_wide(uint32_t crc, const uint8_t *at, size_t size)

@@ -1,10 +1,7 @@
 /* Finding a snapshot, and checking that it fits (warm/key.h). Reads only; a damaged snapshot is found out, not followed. */
 #define _GNU_SOURCE
-#include "libc/real.h"
-
 #include "warm/key.h"
 
-#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +16,7 @@
 #include "image/crc32.h"
 #include "image/icecube.h"
 #include "image/icecube_format.h"
+#include "image/processor.h"
 #include "memfs/kernel.h"
 #include "platform/platform.h"
 #include "warm/build_id.h"
@@ -88,14 +86,6 @@ const char *frazil_snapshot_open(frazil_snapshot *snapshot)
 
 /* -- the key ---------------------------------------------------------------------------------------------------------- */
 
-/* What glibc (2.33 and later) found out at its start; asking the processor costs more on virtual machines. */
-struct cpuid_feature {
-    uint32_t cpuid[4];
-    uint32_t active[4];
-};
-extern const struct cpuid_feature *__x86_get_cpuid_feature_leaf(unsigned leaf) __attribute__((weak));
-#define LEAVES 9
-
 static uint64_t mixed(uint64_t hash, uint64_t value)
 {
     hash ^= value;
@@ -105,7 +95,7 @@ static uint64_t mixed(uint64_t hash, uint64_t value)
 
 uintptr_t frazil_key_core(void)
 {
-    return __x86_get_cpuid_feature_leaf ? (uintptr_t)&__x86_get_cpuid_feature_leaf(0)->cpuid[1] & ~(uintptr_t)7 : 0;
+    return __x86_get_cpuid_feature_leaf ? (uintptr_t)&__x86_get_cpuid_feature_leaf(0)->found[FRAZIL_EBX] & ~(uintptr_t)7 : 0;
 }
 
 uint64_t frazil_key_processor(void)
@@ -113,11 +103,11 @@ uint64_t frazil_key_processor(void)
     uint64_t hash = 1;
     unsigned a = 0, b = 0, c = 0, d = 0;
 
-    for (unsigned leaf = 0; __x86_get_cpuid_feature_leaf && leaf < LEAVES; leaf++) {
-        const struct cpuid_feature *found = __x86_get_cpuid_feature_leaf(leaf);
+    for (unsigned leaf = 0; __x86_get_cpuid_feature_leaf && leaf < FRAZIL_LEAVES; leaf++) {
+        const frazil_leaf *one = __x86_get_cpuid_feature_leaf(leaf);
         for (int i = 0; i < 4; i++)
-            if (leaf != 0 || i != 1) /* the first leaf's EBX names the core */
-                hash = mixed(hash, (uint64_t)found->cpuid[i] << 32 | found->active[i]);
+            if (leaf != 0 || i != FRAZIL_EBX) /* the first leaf's EBX names the core */
+                hash = mixed(hash, (uint64_t)one->found[i] << 32 | one->usable[i]);
     }
     if (!__x86_get_cpuid_feature_leaf && __get_cpuid(1, &a, &b, &c, &d)) {
         hash = mixed(mixed(hash, (uint64_t)a << 32 | c), d);
@@ -178,6 +168,16 @@ static const char *find_objects(const frazil_snapshot *snapshot, frazil_bases *b
     return in.other;
 }
 
+const char *frazil_key_variable(const char *name)
+{
+    size_t length = strlen(name);
+
+    for (char **at = environ; at && *at; at++)
+        if (strncmp(*at, name, length) == 0 && (*at)[length] == '=')
+            return *at + length + 1;
+    return NULL;
+}
+
 /* Variables that the dynamic linker and malloc looked at before anything of the program ran. */
 static const char *find_variable_of_libc(void)
 {
@@ -197,9 +197,9 @@ static bool condition_holds(const frazil_snapshot *snapshot, const snapshot_cond
     const char *value;
 
     if (one->kind == CONDITION_ABSENT)
-        return !getenv(name);
+        return !frazil_key_variable(name);
     if (one->kind == CONDITION_VARIABLE) {
-        value = getenv(name);
+        value = frazil_key_variable(name);
         return value && strcmp(value, expected) == 0;
     }
     return frazil_ask(one->kind, name, one->argument, &answer) && answer.number[0] == one->number[0]
@@ -214,7 +214,7 @@ static bool locale_is_utf8(void)
     const char *name = NULL, *encoding;
 
     for (size_t i = 0; i < 3 && !(name && *name); i++)
-        name = FRAZIL_REAL_OF(getenv)(variables[i]);
+        name = frazil_key_variable(variables[i]);
     if (!name || !*name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
         return true;
     encoding = strchr(name, '.') ? strchr(name, '.') + 1 : name;

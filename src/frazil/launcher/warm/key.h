@@ -36,6 +36,9 @@ const char *frazil_key_never(const char **detail);
 /* what its imports looked at is different. */
 const char *frazil_key_check(const frazil_snapshot *snapshot, const char **detail);
 
+/* As getenv, without what it takes to find libc's; the environment may not change meanwhile. */
+const char *frazil_key_variable(const char *name);
+
 /* What the processor can do, as a number. */
 uint64_t frazil_key_processor(void);
 /* The digest of this process's image; false when it has none. */

@@ -463,7 +463,7 @@ static const char *reason_for_cold(char **argv)
 {
     static const char mount[] = "/memfs:/";
 
-    if (FRAZIL_REAL_OF(getenv)(FRAZIL_WARM_COLD)) {
+    if (frazil_key_variable(FRAZIL_WARM_COLD)) {
         FRAZIL_REAL_OF(unsetenv)(FRAZIL_WARM_COLD);
         return "the warm start failed";
     }
@@ -525,9 +525,9 @@ static const char *restore(const frazil_snapshot *snapshot, exchange *with)
 /* FRAZIL_DEBUG=key */
 static bool tells_time(void)
 {
-    const char *debug = FRAZIL_REAL_OF(secure_getenv)("FRAZIL_DEBUG");
+    const char *debug = frazil_key_variable("FRAZIL_DEBUG");
 
-    return debug && strcmp(debug, "key") == 0;
+    return debug && !frazil_platform_has_more_rights() && strcmp(debug, "key") == 0;
 }
 
 /* Whether the snapshot can be used and fits; `need` receives what would be needed otherwise. */
@@ -547,7 +547,7 @@ static const char *check(frazil_snapshot *snapshot, frazil_bases *bases, frazil_
 /* A snapshot that checks out and cannot be restored: only one that was made here can be taken away. */
 static void forget_after_fault(const frazil_cache *cache)
 {
-    const char *mark = FRAZIL_REAL_OF(getenv)(FRAZIL_WARM_COLD);
+    const char *mark = frazil_key_variable(FRAZIL_WARM_COLD);
 
     if (mark && strcmp(mark, AFTER_FAULT) == 0 && !frazil_platform_has_more_rights())
         frazil_cache_discard(cache);
