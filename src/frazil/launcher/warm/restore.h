@@ -33,7 +33,13 @@ bool frazil_warm_locale_is_lenient(void);
 /* The entry is about to run: faults are the program's own from now on. */
 void frazil_warm_settled(void);
 
-/* This process cannot go on as it is: execute the program again, cold. */
+/* This process cannot go on as it is: execute the program again, cold. Calls nothing but the kernel. */
 __attribute__((noreturn)) void frazil_warm_give_up(const char *why);
+
+/* From here on until it is settled, a fault is a reason to give up. */
+void frazil_warm_guard(void);
+
+/* A line of FRAZIL_DEBUG on the standard error stream; reason and detail may be empty. */
+void frazil_warm_tell(const char *decision, const char *reason, const char *detail);
 
 #endif

@@ -16,6 +16,7 @@
 #define FRAZIL_WARM_TRIAL "/memfs:/bin/frazil-warm-trial"
 /* In the environment of a program that starts again, cold, after a fault; removed at once. */
 #define FRAZIL_WARM_COLD "FRAZIL_START_COLD"
+#define FRAZIL_WARM_AFTER_FAULT "fault" /* its value, if it was a fault */
 
 typedef enum frazil_warm_state {
     FRAZIL_WARM_OFF, /* a cold start, or none of ours yet */
