@@ -101,8 +101,8 @@ def build(shared_directory: Path, build_environment: dict[str, str], pytestconfi
     warm = pytestconfig.getoption("--warm")
     link = pytestconfig.getoption("--link")
 
-    def run(source: str | Path, target: Path, *options: str, cwd: Path | None = None) -> Path:
-        if warm and not any(option.startswith("--warm") for option in options):
+    def run(source: str | Path, target: Path, *options: str, cwd: Path | None = None, cold: bool = False) -> Path:
+        if warm and not cold and not any(option.startswith("--warm") for option in options):
             options = (*options, "--warm")
         if link and not any(option.startswith("--link=") for option in options):
             options = (*options, f"--link={link}")

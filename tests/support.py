@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
 
 class Build(Protocol):
-    """Build SOURCE for an interpreter with options of ``frazil build``; the executable. Built once in a whole run."""
+    """Build SOURCE for an interpreter with options of ``frazil build``; the executable. Built once in a whole run.
 
-    def __call__(self, source: str | Path, target: Path, *options: str, cwd: Path | None = None) -> Path: ...
+    ``cold``: without a snapshot, also where the run is one of warm executables.
+    """
+
+    def __call__(
+        self, source: str | Path, target: Path, *options: str, cwd: Path | None = None, cold: bool = False
+    ) -> Path: ...
 
 
 class RunInRoot(Protocol):

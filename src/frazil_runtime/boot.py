@@ -121,8 +121,8 @@ def _standard_library() -> str:
     return f"{MOUNT}/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def set_process() -> None:
-    """Set all that Python keeps of this process. May run again, in another process that continues this one."""
+def set_process(*, storages: bool = True) -> None:
+    """Set all that Python keeps of this process, storages too. May run again, in another process that continues this one."""
     sys.executable, argv, application = _frazil.process()
     sys._base_executable = sys.executable  # type: ignore[attr-defined]  # noqa: SLF001 - venv looks at it
     sys.orig_argv = argv
@@ -134,7 +134,7 @@ def set_process() -> None:
         beside.move()
     if application:
         sys.argv = argv.copy()
-    if "pmm" in _settings and sys.executable != MAKER:
+    if storages and "pmm" in _settings and sys.executable != MAKER:
         _open_storages()
 
 

@@ -6,6 +6,8 @@
 import gc
 import sys
 
+import _frazil
+
 from frazil_runtime import boot
 
 TYPE_CHECKING = False
@@ -13,19 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_TRIAL = "/memfs:/bin/frazil-warm-trial"
 _pending: "list[bool]" = [True]
 """Whether this process is yet to be made the snapshot's successor."""
+_early: "set[str]" = set()
+"""Modules that a cold start has before it asks storages for any."""
 
 
 def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]") -> None:
     """Import the modules, and leave everything as a snapshot wants it."""
+    begun = set(sys.modules)
     import os  # before all else: its at-fork handlers run in the order of registration
 
+    if "pmm" in boot._settings:
+        own = set(sys.modules) - begun
+        import frazil_runtime.pmm.start  # noqa: F401 - each start needs it, and it asks for nothing
+
+        _early.update(set(sys.modules) - own)
     from frazil_runtime import asked
 
     os.register_at_fork(after_in_child=_own_threads)
-    if "pmm" in boot._settings:
-        import frazil_runtime.pmm.start  # noqa: F401 - each start needs it, and it asks for nothing
     watch = asked.Watch(os, note)
     for name in names:
         package, _, last = name.rpartition(".")
@@ -77,13 +86,19 @@ def resume(environment: "dict[bytes, bytes]", errors: str, ignored: "list[int]")
     os.environ._data.clear()
     os.environ._data.update(environment)
     _renew_streams(posix, errors)
-    boot.set_process()
+    boot.set_process(storages=not _is_tried())
     _take_signals(ignored)
     for name, renew in _RENEWED.items():
         module = sys.modules.get(name)
         if module is not None:
             renew(module)
     return _replaced() if "pmm" in boot._settings else None
+
+
+def _is_tried() -> bool:
+    """Whether whoever made the snapshot tries it: storages may have anything then, or not be there yet."""
+    argv = _frazil.process()[1]
+    return len(argv) > 1 and argv[0] == _TRIAL
 
 
 def _take_signals(ignored: "list[int]") -> None:
@@ -100,7 +115,7 @@ def _replaced() -> "str | None":
     finder: Any = sys.meta_path[0]
     if type(finder).__module__ != "frazil_runtime.pmm.finder":
         return None  # no storages, or their modules come last
-    for name in list(sys.modules):
+    for name in [name for name in sys.modules if name not in _early]:
         try:
             found = finder.find_spec(name)
         except Exception:  # noqa: BLE001 - the cold start meets it again, and says it

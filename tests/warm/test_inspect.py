@@ -65,7 +65,7 @@ def test_says_the_same_as_json(executable: Path) -> None:
 
 def test_a_cold_executable_has_none(build: Build, target: Path, tmp_path: Path) -> None:
     (tmp_path / "never_warm.py").write_text("print(1)\n")
-    cold = build(tmp_path / "never_warm.py", target, "--link=shared")
+    cold = build(tmp_path / "never_warm.py", target, "--link=shared", cold=True)
     assert json.loads(inspect(cold, "--json").stdout)["warm"] is None
     assert "Warm start" not in inspect(cold).stdout
     explained = inspect(cold, "--explain-warm")

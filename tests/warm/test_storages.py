@@ -56,3 +56,20 @@ def test_storages(program: Path, target: Path, build_environment: dict[str, str]
     assert start([program])[1] == start([program], cold=True)[1]
     (program.parent / "modules/own.pmm").unlink()
     assert start([program])[0] == WARM
+
+
+def test_storages_are_not_asked_while_building(build: Build, target: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("asked")
+    (place / "own.py").write_text("NAME = 'own'\n")
+    (place / "early.py").write_text(PROGRAM)
+    (place / "modules").mkdir()
+    (place / "modules/own.pmm").write_bytes(b"damaged")
+    program = build(place / "early.py", target, "--warm", f"--pmm=dir:{place}/modules", "--pmm-unsigned")
+    decision, outcome = start([program])
+    assert "starting again, cold: a storage has a module that the snapshot holds: own" in decision
+    assert outcome == start([program], cold=True)[1]
+    explained = subprocess.run([sys.executable, "-m", "frazil", "inspect", program, "--explain-warm"], capture_output=True,
+                               text=True, check=False)  # fmt: skip
+    assert "a storage has a module that the snapshot holds: own" in explained.stdout
+    (place / "modules/own.pmm").unlink()
+    assert start([program]) == (WARM, (0, "own\n", ""))

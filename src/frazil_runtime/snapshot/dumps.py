@@ -102,7 +102,7 @@ def try_snapshot(executable: Path, variables: Mapping[str, str], *files: Path) -
     """Restore the snapshot that ``executable`` or the file holds, without running its entry. Raises DumpError."""
     try:
         done = subprocess.run(
-            [TRIAL, *files],
+            [TRIAL, *(files or [""])],
             executable=executable.absolute(),
             env={**variables, "FRAZIL_DEBUG": "warm"},
             stdin=subprocess.DEVNULL,
