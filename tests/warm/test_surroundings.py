@@ -99,20 +99,38 @@ def test_a_root_with_an_empty_proc(
     assert outcome == start(command, cold=True)[1]
 
 
-def test_a_fault_where_there_is_no_proc(hello: Path, tmp_path: Path) -> None:
-    """The program executes itself by the name that it was started by."""
-    root = bare_root(hello, tmp_path)
-    data = bytearray((root / "app").read_bytes())
+def make_fault(executable: Path) -> None:
+    """Let it restore a snapshot whose checksums hold, and go on at no address."""
+    data = bytearray(executable.read_bytes())
     (segment,) = [one for one in ElfFile.parse(bytes(data)).loads() if one.address == SNAPSHOT_ADDRESS]
     snapshot = memoryview(data)[segment.offset : segment.offset + segment.file_size]
     snapshot[RESUME : RESUME + 8] = bytes(8)
     snapshot[CRC : CRC + 4] = bytes(4)
     (tables,) = struct.unpack_from("<Q", snapshot, TABLES)
     struct.pack_into("<I", snapshot, CRC, zlib.crc32(snapshot[tables:], zlib.crc32(snapshot[:PAGE])))
-    (root / "app").write_bytes(data)
+    executable.write_bytes(data)
+
+
+def test_a_fault_where_there_is_no_proc(hello: Path, tmp_path: Path) -> None:
+    """The program executes itself by the name that it was started by."""
+    root = bare_root(hello, tmp_path)
+    make_fault(root / "app")
     decision, outcome = start([*enter_command(root), "/app"])
     assert decision.splitlines() == ["frazil: warm: starting again, cold: a fault", f"{COLD}the warm start failed"]
     assert outcome == GREETING
+
+
+def test_a_fault_keeps_arguments_and_environment(build: Build, target: Path, tmp_path: Path) -> None:
+    source = tmp_path / "shows.py"
+    source.write_text("import os, sys\nprint(sys.argv[1:], sorted(os.environ.items()))\n")
+    executable = Path(shutil.copy(build(source, target, "--warm"), tmp_path / "app"))
+    make_fault(executable)
+    command: list[str | Path] = [executable, *map(str, range(200))]
+    variables = {f"NAME{number}": str(number) for number in range(5000)}
+    decision, outcome = start(command, env=variables)
+    assert "starting again, cold: a fault" in decision
+    assert outcome == start(command, env=variables, cold=True)[1]
+    assert outcome.output.count("NAME") == len(variables)
 
 
 def test_little_memory(hello: Path) -> None:

@@ -32,6 +32,8 @@
 #include "warm/warm.h"
 #include "warm/window.h"
 
+#define NO_ADDRESSES "the snapshot's addresses are taken, or the limit of address space is too low"
+
 frazil_warm_state frazil_warm;
 int (*frazil_warm_resume)(const frazil_core *core);
 
@@ -84,7 +86,7 @@ static const char *find_damage(const frazil_snapshot *snapshot)
 static const char *restore(const frazil_snapshot *snapshot, frazil_exchange *with)
 {
     if (!frazil_window_reserve(snapshot->header->low, snapshot->header->high - snapshot->header->low))
-        return "an address of the snapshot is taken";
+        return NO_ADDRESSES;
     if (!frazil_pieces_put(snapshot)) {
         frazil_kernel(SYS_munmap, snapshot->header->low, snapshot->header->high - snapshot->header->low);
         return "memory cannot be mapped";
@@ -161,7 +163,7 @@ void frazil_warm_start(int argc, char **argv, bool debug, uint64_t begun, frazil
         need = why ? FRAZIL_NEED_OTHER : FRAZIL_NEED_NONE;
     }
     if (!why && !make_fresh(argc, argv, debug, begun))
-        why = "an address of the snapshot is taken";
+        why = NO_ADDRESSES;
     if (!why)
         why = restore(&snapshot, &with);
     if (debug)

@@ -1,6 +1,7 @@
 /* Falling back: a process that cannot go on as the snapshot's executes its program once more, cold. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "memfs/kernel.h"
 #include "warm/restore.h"
@@ -22,28 +23,36 @@ static size_t length_of(const char *text)
     return length;
 }
 
+static void write_line(const char *said, const char *why)
+{
+    frazil_kernel(SYS_write, 2, said, length_of(said));
+    frazil_kernel(SYS_write, 2, why, length_of(why));
+    frazil_kernel(SYS_write, 2, "\n", 1);
+}
+
 /* Execute this program once more, cold, with `mark` in its environment. Calls nothing that a fault could have left half done.
  */
 __attribute__((noreturn)) static void start_again(const char *why, char *mark)
 {
-    static const char said[] = "frazil: warm: starting again, cold: ";
     const frazil_fresh *own = FRAZIL_FRESH;
-    char *environment[4096];
     size_t count = 0;
+    long block;
 
-    if (own->debug) {
-        frazil_kernel(SYS_write, 2, said, sizeof said - 1);
-        frazil_kernel(SYS_write, 2, why, length_of(why));
-        frazil_kernel(SYS_write, 2, "\n", 1);
-    }
-    while (own->environment[count] && count < sizeof environment / sizeof *environment - 2) {
-        environment[count] = own->environment[count];
+    if (own->debug)
+        write_line("frazil: warm: starting again, cold: ", why);
+    while (own->environment[count])
         count++;
+    block
+        = frazil_kernel(SYS_mmap, 0, (count + 2) * sizeof(char *), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block > 0) {
+        char **environment = (char **)block; /* zero behind the mark */
+        for (size_t i = 0; i < count; i++)
+            environment[i] = own->environment[i];
+        environment[count] = mark;
+        frazil_kernel(SYS_execve, "/proc/self/exe", own->argv, environment);
+        frazil_kernel(SYS_execve, own->file, own->argv, environment);
     }
-    environment[count++] = mark;
-    environment[count] = NULL;
-    frazil_kernel(SYS_execve, "/proc/self/exe", own->argv, environment);
-    frazil_kernel(SYS_execve, own->file, own->argv, environment);
+    write_line("frazil: the program cannot be executed again after a warm start that failed: ", why);
     frazil_kernel(SYS_exit_group, 1);
     __builtin_unreachable();
 }
