@@ -12,7 +12,7 @@ from frazil_runtime import boot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _TRIAL = "/memfs:/bin/frazil-warm-trial"
@@ -46,6 +46,8 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
             sys.stderr.write(f"{name}: {type(error).__name__}: {error}\n")
             raise
     watch.end()
+    for name, digest in _state():
+        note("state", ascii(name).encode(), digest.encode())
     sys.argv = []
     sys.orig_argv = []
     for stream in (sys.stdout, sys.stderr):
@@ -53,6 +55,22 @@ def make(names: "list[str]", note: "Callable[[str, bytes, bytes | None], None]")
     sys._clear_type_cache()
     for _ in range(3):
         gc.collect()
+
+
+def _state() -> "Iterator[tuple[str, str]]":
+    """What the modules hold, as digests; leaves nothing behind."""
+    from frazil_runtime import state
+
+    try:
+        yield from state.digests(_RENEWED)
+    finally:
+        del sys.modules[state.__name__], sys.modules[state.__package__].state
+
+
+def tell() -> None:
+    """Print what the modules hold, for who made the snapshot and tries it: a line each."""
+    if _is_tried():
+        sys.stdout.write("".join(f"{name!a}\t{digest}\n" for name, digest in _state()))
 
 
 def freeze() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from frazil.builder.warm.inspection import inspect_warm
 from started import WARM, start
 from support import Build
 
@@ -56,3 +57,19 @@ def test_what_a_module_imports_stays_when_the_module_cannot(build: Build, target
     done = subprocess.run([sys.executable, "-m", "frazil", "inspect", executable], capture_output=True, text=True, check=True)
     assert "it imports speaks" in done.stdout
     assert "speaks.py:2 looks at LANG" in done.stdout
+
+
+def test_a_module_that_is_another_once_restored(build: Build, target: Path, tmp_path: Path) -> None:
+    changing = "import os\ndef told(): return 1\nos.register_at_fork(after_in_child=lambda: globals().update(more=2))\n"
+    (tmp_path / "changing.py").write_text(changing)
+    steady = "import os\nNAME = None\nos.register_at_fork(after_in_child=lambda: globals().update(NAME=2))\n"
+    (tmp_path / "steady.py").write_text(steady)
+    (tmp_path / "compared.py").write_text("import changing, steady\nprint(changing.told())\n")
+    executable = build(tmp_path / "compared.py", target, "--warm")
+    found = inspect_warm(executable)
+    assert found
+    assert found.report.modules == ("os", "steady")  # what the other one imports
+    assert [(one.module, one.reason) for one in found.report.left_out] == [
+        ("changing", "no snapshot can be made: once restored, changing is not what was imported")
+    ]
+    assert start([executable]) == (WARM, (0, "1\n", ""))

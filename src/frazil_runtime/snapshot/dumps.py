@@ -62,6 +62,10 @@ class Dump:
     """Addresses of stacks of threads, which have ended."""
     notes: list[Note] = field(default_factory=list)
 
+    def state(self) -> dict[str, str]:
+        """What the modules held, a digest for each name (``state.py``)."""
+        return {one.name.decode(): (one.value or b"").decode() for one in self.notes if one.kind == "state"}
+
 
 def make_dump(
     executable: Path, modules: Sequence[str], directory: Path, seconds: float, variables: Mapping[str, str] | None = None
@@ -98,8 +102,11 @@ def make_dump(
         raise DumpError("importing ended the program", text) from error
 
 
-def try_snapshot(executable: Path, variables: Mapping[str, str], *files: Path) -> None:
-    """Restore the snapshot that ``executable`` or the file holds, without running its entry. Raises DumpError."""
+def try_snapshot(executable: Path, variables: Mapping[str, str], *files: Path) -> dict[str, str]:
+    """Restore the snapshot that ``executable`` or the file holds, without running its entry. Raises DumpError.
+
+    What its modules then hold, as ``Dump.state`` has it.
+    """
     try:
         done = subprocess.run(
             [TRIAL, *(files or [""])],
@@ -116,6 +123,7 @@ def try_snapshot(executable: Path, variables: Mapping[str, str], *files: Path) -
     output = done.stderr.decode(errors="replace")
     if done.returncode != 0 or output != "frazil: warm: warm\n":
         raise DumpError("the snapshot cannot be restored", output)
+    return dict(line.split("\t", 1) for line in done.stdout.decode(errors="replace").splitlines() if "\t" in line)
 
 
 def _last_notes(directory: Path) -> str:

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final
 import _frazil
 
 from frazil_runtime.snapshot import format as layout
-from frazil_runtime.snapshot.dumps import try_snapshot
 from frazil_runtime.snapshot.environment import variables_for_imports
 from frazil_runtime.snapshot.search import Search, SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from frazil_runtime.snapshot.report import Report
 
@@ -60,12 +59,12 @@ def _make(directory: Path, name: str) -> None:
     with _work_directory(directory / f"{name}.making") as work:
         trial, made = work / "trial", work / "made"
 
-        def try_out(snapshot: bytes, variables: Mapping[str, str]) -> None:
+        def place(snapshot: bytes) -> tuple[Path, ...]:
             _write(trial, snapshot)
-            try_snapshot(_SELF, variables, trial)
+            return _SELF, trial
 
         def find() -> tuple[bytes, Report]:
-            return Search(_SELF, work, flags, {}, try_out, known=variables_for_imports()).find(modules)
+            return Search(_SELF, work, flags, {}, place, known=variables_for_imports()).find(modules)
 
         snapshot, report = find()
         if report.left_out:  # nobody reads why, and a thread that ends late on a busy machine is no reason for ever

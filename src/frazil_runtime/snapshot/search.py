@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from frazil_runtime.snapshot import format as layout
 from frazil_runtime.snapshot.compare import LayoutError, compare
-from frazil_runtime.snapshot.dumps import DumpError, make_dump
+from frazil_runtime.snapshot.dumps import DumpError, make_dump, try_snapshot
 from frazil_runtime.snapshot.notes import conditions, obstacles, remarks
 from frazil_runtime.snapshot.report import LeftOut, Report
 
@@ -46,8 +46,8 @@ class Search:
     """The snapshot's (``format.py``)."""
     variables: Mapping[str, str]
     """The environment that imports run in."""
-    try_out: Callable[[bytes, Mapping[str, str]], None]
-    """Restores a snapshot without running the entry, in that environment. Raises DumpError."""
+    place: Callable[[bytes], tuple[Path, ...]]
+    """Puts a snapshot where it can be restored from: an executable that holds it, or one and a file. Raises DumpError."""
     known: Mapping[str, str] = field(default_factory=dict)
     """Variables that are added when imports look at them."""
     for_others: bool = False
@@ -99,11 +99,18 @@ class Search:
             first = self._first_dump(modules)
             second = self._dump(modules)
             made = _snapshot(first, second, self.flags, for_others=self.for_others)
-            for _ in range(_TRIALS):
-                self.try_out(made, self.variables)
+            self._try(made, first.state())
         except DumpError as error:
             raise SnapshotError(f"no snapshot can be made: {error}", error.details) from error
         self.snapshot, self.notes = made, first.notes
+
+    def _try(self, snapshot: bytes, state: Mapping[str, str]) -> None:
+        """Restore it, each time under another layout of addresses; its modules must hold what they held when imported."""
+        executable, *files = self.place(snapshot)
+        for _ in range(_TRIALS):
+            restored = try_snapshot(executable, self.variables, *files)
+            if others := sorted({name[1:-1] for name, _ in state.items() ^ restored.items()}):
+                raise DumpError(f"once restored, {others[0]} is not what was imported", "\n".join(others))
 
     def _dump(self, modules: Sequence[str]) -> Dump:
         return make_dump(self.executable, modules, self.directory, SECONDS, self.variables)

@@ -11,12 +11,11 @@ from frazil.builder.elf import SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, read_image, w
 from frazil.builder.host import Warmed
 from frazil.errors import SourceError
 from frazil_runtime.snapshot import format as layout
-from frazil_runtime.snapshot.dumps import try_snapshot
 from frazil_runtime.snapshot.environment import environment
 from frazil_runtime.snapshot.search import Search, SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 
 def add_snapshot(
@@ -32,12 +31,12 @@ def add_snapshot(
     with tempfile.TemporaryDirectory(prefix="frazil-warm-") as name:
         trial = Path(name, executable.name)
 
-        def try_out(snapshot: bytes, variables: Mapping[str, str]) -> None:
+        def place(snapshot: bytes) -> tuple[Path, ...]:
             write_segment(executable, snapshot, SNAPSHOT_ADDRESS, SNAPSHOT_SECTION, trial, writable=True)
-            try_snapshot(trial, variables)
+            return (trial,)
 
         try:
-            search = Search(executable, Path(name), flags, {}, try_out, known=environment(), for_others=True, imports=imports)
+            search = Search(executable, Path(name), flags, {}, place, known=environment(), for_others=True, imports=imports)
             snapshot, report = search.find(modules)
         except SnapshotError as error:
             raise SourceError(str(error), where=executable.name, details=error.details) from error

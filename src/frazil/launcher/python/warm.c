@@ -198,7 +198,8 @@ static int resume(const frazil_core *core)
     frazil_warm_settled();
     core->step("entry");
     if (core->mode == FRAZIL_WARMING) {
-        printf("%zd\n", PyDict_Size(PyImport_GetModuleDict()));
+        Py_XDECREF(call_warm("tell", NULL, NULL, NULL));
+        PyErr_Print();
         return Py_FinalizeEx() < 0;
     }
     return frazil_embed_run(core);
