@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from frazil.builder.warm.inspection import inspect_warm
+from frazil_runtime.snapshot.format import Question
+from started import WARM, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support import Build
 
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 FILES: Final = """\
     import ctypes, glob, os
 
@@ -260,6 +263,22 @@ def test_processors(process: Path) -> None:
 
     assert before == str(os.cpu_count())
     assert _cold(process, "the processors that it may use", preexec_fn=bind) == f"[{allowed[-1]}]"
+
+
+def test_processors_that_numpy_counts(build: Build, target: Path) -> None:
+    """It takes the fewer of those that there are and those that it may use: which these are is enough."""
+    allowed = sorted(os.sched_getaffinity(0))
+    executable = build(EXAMPLES / "matrix.py", target, "--warm")
+    found = inspect_warm(executable)
+    assert found
+    assert {one.question for one in found.conditions} & {Question.SYSTEM, Question.PROCESSORS} == {Question.PROCESSORS}
+    decision, outcome = start([executable])
+    assert decision == WARM
+    if len(allowed) == 1:
+        pytest.skip("this process may use one processor only")
+    decision, again = start([executable], prepare=lambda: os.sched_setaffinity(0, {allowed[-1]}))
+    assert "the processors that it may use" in decision
+    assert again == outcome
 
 
 def _require_unshare(*options: str) -> None:

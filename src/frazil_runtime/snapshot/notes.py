@@ -57,6 +57,8 @@ class _Afresh:
     name: bytes
     askers: tuple[str, ...]
     """The ends of files whose code asks; empty for all code."""
+    beside: Question | None = None
+    """Only where the same line of code asks this, too: that answer decides."""
 
 
 _VARIABLE: Final = (Question.VARIABLE, Question.ABSENT)
@@ -77,6 +79,8 @@ _AFRESH: Final = (
     # numpy takes all that uname tells, and looks at the system, the machine, and whether the kernel is older than 4.6.
     _Afresh((Question.HOST,), b"", ("/numpy/_core/_add_newdocs_scalars.py", "/numpy/core/_add_newdocs_scalars.py")),
     _Afresh((Question.HOST,), b"", ("/numpy/__init__.py",)),
+    # OpenBLAS takes the processors that it may use, if those are not more than there are.
+    _Afresh((Question.SYSTEM,), b"", ("/numpy/_core/multiarray.py", "/numpy/core/multiarray.py"), beside=Question.PROCESSORS),
 )
 
 
@@ -140,6 +144,7 @@ def obstacles(notes: Iterable[Note], *, for_others: bool) -> tuple[str, ...]:
 def _questions(notes: Iterable[Note]) -> Iterator[tuple[Note, Condition]]:
     """What was asked by imports, each with its answer, in order."""
     told = [one for one in notes if one.where]  # else by Python itself, before anything was imported
+    asked = frozenset((_place(note), _asked(note).question) for note in told if note.kind == "asked")
     host = {one.argument: one for note in told if note.kind == "asked" and (one := _asked(note)).question is Question.HOST}
     for note in told:
         if note.kind == "platform":
@@ -154,7 +159,7 @@ def _questions(notes: Iterable[Note]) -> Iterator[tuple[Note, Condition]]:
             found = [_of_variable(note), _of_file(b"/etc/localtime")]
         else:
             continue
-        yield from ((note, one) for one in found if not _is_afresh(note, one))
+        yield from ((note, one) for one in found if not _is_afresh(note, one, asked))
 
 
 def _asked(note: Note) -> Condition:
@@ -176,10 +181,13 @@ def _file(note: Note) -> str:
     return _place(note).rpartition(":")[0]
 
 
-def _is_afresh(note: Note, one: Condition) -> bool:
+def _is_afresh(note: Note, one: Condition, asked: frozenset[tuple[str, Question]]) -> bool:
     asker = _file(note)
     return any(
-        one.question in known.questions and one.name == known.name and (not known.askers or asker.endswith(known.askers))
+        one.question in known.questions
+        and one.name == known.name
+        and (not known.askers or asker.endswith(known.askers))
+        and (known.beside is None or (_place(note), known.beside) in asked)
         for known in _AFRESH
     )
 

@@ -62,17 +62,34 @@ static void ask_window(uint32_t stream, frazil_answer *answer)
     }
 }
 
+/* Without leading zeros. Not by printf: nothing else of the key needs so much of libc, which is not read in yet. */
+static char *write_hexadecimal(char *at, uint64_t number)
+{
+    int shift = 60;
+
+    while (shift > 0 && number >> shift == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[number >> shift & 15];
+    return at;
+}
+
 /* As hexadecimal words, the first processors first. */
 static void ask_processors(frazil_answer *answer)
 {
     uint64_t words[AFFINITY_WORDS];
     long size = frazil_kernel(SYS_sched_getaffinity, 0, sizeof words, words);
-    size_t at = 0, count = size > 0 ? (size_t)size / 8 : 0;
+    size_t count = size > 0 ? (size_t)size / 8 : 0;
+    char *at = answer->text;
 
     while (count > 1 && words[count - 1] == 0)
         count--;
-    for (size_t i = 0; i < count; i++)
-        at += (size_t)snprintf(answer->text + at, sizeof answer->text - at, i ? ",%lx" : "%lx", words[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            *at++ = ',';
+        at = write_hexadecimal(at, words[i]);
+    }
+    *at = '\0';
 }
 
 static void ask_host(uint32_t field, frazil_answer *answer)
