@@ -49,6 +49,16 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+READING = """\
+import mmap
+
+with open(__file__) as file:
+    OWN = file.read()
+with open(__file__) as file:  # by a descriptor of the system's
+    COPY = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)[:].decode()
+"""
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path]:
     """Two directories whose names differ in length."""
@@ -106,6 +116,19 @@ def test_the_date_of_files_can_be_set(target: Path, places: tuple[Path, Path], b
     assert subprocess.run([output], capture_output=True, text=True, check=True).stdout == "1234567890\n"
     first = _digest(output)
     assert _digest(_built(source, target, {**FIRST, **cache}, 0o022)) != first
+
+
+def test_snapshots_of_files_that_were_read(target: Path, places: tuple[Path, Path], build_environment: dict[str, str]) -> None:
+    cache = {"FRAZIL_CACHE_DIR": build_environment["FRAZIL_CACHE_DIR"]}
+    digests = set()
+    for place in places:
+        (place / "reads.py").write_text("import reading\nprint(reading.OWN == reading.COPY)\n")
+        (place / "reading.py").write_text(READING)
+        output = _built(place / "reads.py", target, {**FIRST, **cache}, 0o022, "--warm", "--link=static")
+        done = subprocess.run([output], capture_output=True, text=True, check=True, env={"FRAZIL_DEBUG": "warm"})
+        assert (done.stdout, done.stderr) == ("True\n", "frazil: warm: warm\n")
+        digests.add(_digest(output))
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("name", ["hello.py", pytest.param("cli.py", marks=pytest.mark.slow)])

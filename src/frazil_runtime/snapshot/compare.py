@@ -58,7 +58,8 @@ def compare(first: Dump, second: Dump) -> Comparison:
     settled = dict.fromkeys(_own_words(first.snapshot) | _own_words(second.snapshot), 0)
     for one, other in _pairs(first.snapshot, second.snapshot):
         measured = _is_of_linker(first.snapshot, one)
-        for address, values in _differences(one.address, first.snapshot.content(one), second.snapshot.content(other)):
+        contents = bytes(first.snapshot.content(one)), bytes(second.snapshot.content(other))
+        for address, values in _differences(one.address, *contents):
             if measured or address in settled:
                 settled[address] = 0
             elif values == (first.freed, second.freed):
@@ -97,7 +98,7 @@ def _pairs(first: Snapshot, second: Snapshot) -> Iterator[tuple[Piece, Piece]]:
             yield one, other
 
 
-def _differences(address: int, first: memoryview, second: memoryview) -> Iterator[tuple[int, tuple[int, int]]]:
+def _differences(address: int, first: bytes, second: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
     for page in range(0, len(first), PAGE):
         if first[page : page + PAGE] == second[page : page + PAGE]:
             continue

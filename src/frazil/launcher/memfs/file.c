@@ -308,6 +308,13 @@ static int back(frazil_node *node)
     return 0;
 }
 
+static bool keeps_times;
+
+void frazil_file_keep_times(bool keeps)
+{
+    keeps_times = keeps;
+}
+
 /* Give the memfd back; the content goes to the heap, or is still in the image. */
 static int unback(frazil_node *node)
 {
@@ -330,9 +337,12 @@ static int unback(frazil_node *node)
             done += count;
         }
     }
-    node->atime = status.st_atim;
-    node->mtime = status.st_mtim;
-    node->ctime = status.st_ctim;
+    if (!keeps_times) {
+        node->atime = status.st_atim;
+        node->mtime = status.st_mtim;
+        node->ctime = status.st_ctim;
+    }
+    file->base_ctime = (struct timespec){0};
     node->mode = status.st_mode;
     file->size = (uint64_t)status.st_size;
     file->heap = heap;

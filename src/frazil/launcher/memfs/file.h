@@ -56,6 +56,10 @@ int frazil_file_yield(int fd);
 /* Close all of memfs's own descriptors that can be done without. */
 void frazil_file_trim(void);
 
+/* Whether files keep the times that they had when their memfd was made: the kernel's are no times of a process that makes up
+ * its clock. */
+void frazil_file_keep_times(bool keeps);
+
 void frazil_file_set_limit(uint64_t limit);
 uint64_t frazil_file_limit(void);
 /* Look again at the machine's memory when it is next asked for, unless somebody has set it. */

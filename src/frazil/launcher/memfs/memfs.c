@@ -25,8 +25,14 @@ void frazil_memfs_trim(void)
     frazil_unlock();
 }
 
+void frazil_memfs_prepare(void)
+{
+    frazil_file_keep_times(true);
+}
+
 void frazil_memfs_adopt(void)
 {
+    frazil_file_keep_times(false);
     frazil_tree_know_user();
 }
 

@@ -48,6 +48,9 @@ bool frazil_memfs_is_changed(void);
  * what was asked of this machine. */
 void frazil_memfs_trim(void);
 
+/* Another process will go on with this one's memfs: what the kernel says of times is not kept. */
+void frazil_memfs_prepare(void);
+
 /* This process goes on with a memfs that another made: what was that one's user's is this one's. */
 void frazil_memfs_adopt(void);
 

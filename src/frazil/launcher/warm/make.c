@@ -51,6 +51,7 @@ bool frazil_warm_begin(int *argc, char ***argv)
     frazil_record_begin(open_notes((*argv)[1]));
     frazil_warm = FRAZIL_WARM_MAKING;
     frazil_no_guest();
+    frazil_memfs_prepare();
     directory = (*argv)[1];
     modules = calloc((size_t)*argc, sizeof *modules);
     for (int i = 2; i < *argc; i++)
