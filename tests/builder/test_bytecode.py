@@ -13,7 +13,8 @@ from frazil.distribution import PythonDistribution, describe
 from frazil.errors import DistributionError, HostError, SourceError
 from frazil.resources.kinds import APPLICATION, SourceModule
 
-# Sets and strings of one character, shared between functions: what marshal writes differently from time to time.
+# Sets and strings of one character, shared between functions, and names of code that are no identifiers: what marshal writes
+# differently from time to time.
 TRICKY = b"""
 def one(x): return x in {"225", "226", "a-b", None, "}"}
 def other(x): return x in {"225", "226", "a-b", None, "}"}
@@ -21,6 +22,10 @@ TEXT = f"{one!r}}}" + "a-b" + "}" + ",".join("xyz")
 class C:
     "A doc string."
     names = ("225", 3.5, b"bytes", (1, 2, "a-b"))
+def outer(x):
+    class Inner: pass
+    return x in {"outer.<locals>.Inner", "outer.<locals>.<lambda>"}, ("outer.<locals>.<lambda>", 1), lambda: x
+TEXTS = "outer.<locals>.<lambda>", "<lambda>"
 """
 
 
@@ -97,7 +102,8 @@ def test_bytes_depend_neither_on_order_nor_on_the_hash_seed(
     distribution: PythonDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ["ftplib", "token", "warnings", "posixpath", "typing", "pprint", "ast", "reprlib"]
-    modules = [module(name, distribution.stdlib / f"{name}.py") for name in names] + [module("tricky", TRICKY)]
+    modules = [module(name, distribution.stdlib / f"{name}.py") for name in names]
+    modules += [module("tricky", TRICKY), module("alike", TRICKY + b"ALIKE = 1\n")]
     answers = []
     for number, (seed, order) in enumerate([("1", modules), ("2", modules[::-1])]):
         monkeypatch.setenv("PYTHONHASHSEED", seed)

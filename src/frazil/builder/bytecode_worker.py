@@ -11,7 +11,9 @@ Bytes must not depend on what was compiled before (cpython#78274, cpython#129724
 that are referenced more than once *now*, which an abstract syntax tree or an earlier module may cause: loading the marshalled
 code and writing it again leaves references only where the code itself has them. And two functions share a frozen set of strings
 only if the strings were interned when they were compiled: so each function gets a set of its own. And strings of one character
-are shared by the whole process, and written as interned once anything interned them: so all of them are, from the start.
+are shared by the whole process, and written as interned once anything interned them: so all of them are, from the start. And
+from Python 3.13 on names of functions and classes are interned, and with them an equal constant, unless another module had that
+name before: so both always are.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 # Flags of an import; builder/imports.py has the same numbers.
@@ -39,6 +41,7 @@ LAZY = 2
 MAIN = 4
 
 _CHARACTERS = [sys.intern(chr(code)) for code in range(256)]
+_INTERNS_NAMES = sys.version_info >= (3, 13)
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 _DYNAMIC = (b"import_module", b"__import__", b"breakpoint(", b"invalidate_caches(")
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -250,19 +253,53 @@ def _literal(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _own_sets(code: types.CodeType) -> types.CodeType:
-    """The same code with no frozen set shared between functions."""
-    constants = tuple(
-        _own_sets(one) if isinstance(one, types.CodeType) else frozenset(list(one)) if isinstance(one, frozenset) else one
-        for one in code.co_consts
-    )
-    changed = any(one is not other for one, other in zip(constants, code.co_consts, strict=True))
-    return code.replace(co_consts=constants) if changed else code
+def _names(code: types.CodeType) -> Iterator[str]:
+    """What the module's functions and classes are called."""
+    yield code.co_name
+    yield code.co_qualname
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            yield from _names(one)
+
+
+def _strings(one: object) -> Iterator[str]:
+    """The module's constants that are strings."""
+    if isinstance(one, str):
+        yield one
+    elif isinstance(one, (types.CodeType, tuple, frozenset)):
+        for part in one.co_consts if isinstance(one, types.CodeType) else one:
+            yield from _strings(part)
+
+
+def _constant(one: object, names: frozenset[str]) -> object:
+    """The same constant, in the one way that it is written; itself if it is that already."""
+    if isinstance(one, types.CodeType):
+        return _code(one, names)
+    if isinstance(one, tuple):
+        parts = tuple(_constant(part, names) for part in one)
+        return one if _are_same(parts, one) else parts
+    if isinstance(one, frozenset):
+        return frozenset([_constant(part, names) for part in one])
+    return sys.intern(one) if isinstance(one, str) and one in names else one
+
+
+def _code(code: types.CodeType, names: frozenset[str]) -> types.CodeType:
+    constants = tuple(_constant(one, names) for one in code.co_consts)
+    name, qualname = (sys.intern(one) if one in names else one for one in (code.co_name, code.co_qualname))
+    if _are_same((name, qualname, *constants), (code.co_name, code.co_qualname, *code.co_consts)):
+        return code
+    return code.replace(co_consts=constants, co_name=name, co_qualname=qualname)
+
+
+def _are_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return all(one is other for one, other in zip(some, others, strict=True))
 
 
 def _marshalled(code: types.CodeType) -> bytes:
     """The code's bytes, the same whatever this process has compiled before."""
-    return marshal.dumps(marshal.loads(marshal.dumps(_own_sets(code))))  # noqa: S302 - written in the same line
+    names = frozenset(_names(code)).intersection(_strings(code)) if _INTERNS_NAMES else frozenset()
+    canonical = _code(code, names)
+    return marshal.dumps(marshal.loads(marshal.dumps(canonical)))  # noqa: S302 - written in the same line
 
 
 def _compile(job: dict[str, object], source: bytes, optimize: int) -> tuple[dict[str, object], bytes]:
