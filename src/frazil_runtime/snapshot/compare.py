@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from frazil_runtime.snapshot.dumps import Dump
     from frazil_runtime.snapshot.format import Piece, Snapshot
 
-_LOWEST: Final = 1 << 32
+_LOWEST: Final = 1 << 40
 _HIGHEST: Final = 1 << 47
-"""Between are the addresses of what the system places. A word that is outside, in one dump, is no address: it is a count, a
-time, or what is left in memory that was freed."""
+"""Between are the addresses of what the system places, and of all that is in the window. A word that is outside, in one dump,
+is a count, a time, two small numbers, what is left in memory that was freed, or an address that no start changes."""
 _MARK: Final = 0xF7A211F7A211F7A2
 _WORDS: Final = struct.Struct(f"<{PAGE // 8}Q")
 
